@@ -1,0 +1,243 @@
+//! One row of the catalog.
+
+use crate::{
+    params::ParamSpec,
+    port::Usage,
+    pricing::Pricing,
+    time::{Day, Timestamp},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a model makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    /// Text from text and images.
+    Text,
+    /// Pictures.
+    Image,
+    /// Video.
+    Video,
+    /// Music.
+    Music,
+    /// Speech from text.
+    Tts,
+    /// Text from speech.
+    Stt,
+    /// Tools that work on a picture.
+    Tool,
+}
+
+impl Category {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Text, Self::Image, Self::Video, Self::Music, Self::Tts, Self::Stt, Self::Tool];
+
+    /// Its name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Music => "music",
+            Self::Tts => "tts",
+            Self::Stt => "stt",
+            Self::Tool => "tool",
+        }
+    }
+}
+
+/// How a model answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Mode {
+    /// In the response.
+    #[serde(rename = "sync")]
+    Sync,
+    /// In the response, or as a stream.
+    #[serde(rename = "sync+stream")]
+    SyncStream,
+    /// Later: the response is 202.
+    #[serde(rename = "async")]
+    Async,
+}
+
+impl Mode {
+    /// Its name in the catalog.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::SyncStream => "sync+stream",
+            Self::Async => "async",
+        }
+    }
+}
+
+/// The vendor's side of a product. A slug is what we sell; its upstream is configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Upstream {
+    /// The vendor's own model id.
+    pub model: String,
+    /// Settings that this product always sends, by the adapter's names for them.
+    pub params: BTreeMap<String, String>,
+    /// The last day on which the vendor serves it, where one is announced.
+    #[serde(skip)]
+    pub retires_on: Option<Day>,
+    /// Whether configuration replaced `model`; a retirement day then no longer applies.
+    #[serde(skip)]
+    pub is_overridden: bool,
+}
+
+/// What a fixed price buys at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Characters of all instructions and messages together; an image counts as
+    /// [`crate::text::IMAGE_COUNTS_AS_CHARS`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_input_chars: Option<i64>,
+    /// The vendor's output tokens, hidden thinking included: ceiling and default of `max_tokens`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_output_tokens: Option<i64>,
+    /// Seconds of sound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_audio_s: Option<i64>,
+}
+
+/// What the vendor charges for text, in micro-dollars for a million of its tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VendorPrice {
+    /// Input that was not cached.
+    pub input_micro_usd_per_mtok: i64,
+    /// Input that the vendor had cached.
+    pub cached_input_micro_usd_per_mtok: i64,
+    /// Output, hidden thinking included.
+    pub output_micro_usd_per_mtok: i64,
+}
+
+/// Vendor tokens that one character of input can become at worst. Tokenizers make about 0.25 of English and 0.5 of
+/// Russian, and seldom more than 2 of anything.
+const WORST_INPUT_TOKENS_PER_CHAR: i64 = 2;
+
+impl VendorPrice {
+    /// What the vendor charges for `usage`, in micro-dollars, rounded up; stops at the largest integer.
+    pub fn cost_micro_usd(&self, usage: &Usage) -> i64 {
+        let cached = usage.cached_input_tokens.min(usage.input_tokens);
+        let fresh = usage.input_tokens.saturating_sub(cached);
+        let pico_usd = fresh
+            .saturating_mul(self.input_micro_usd_per_mtok)
+            .saturating_add(cached.saturating_mul(self.cached_input_micro_usd_per_mtok))
+            .saturating_add(usage.output_tokens.saturating_mul(self.output_micro_usd_per_mtok));
+        pico_usd.saturating_add(999_999) / 1_000_000
+    }
+}
+
+/// A model that is sold.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Its name in the API, and for ever.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// What it makes.
+    pub category: Category,
+    /// Who runs it; the name of the adapter.
+    pub vendor: String,
+    /// What the vendor calls it.
+    pub upstream: Upstream,
+    /// The lowest plan that may use it.
+    pub min_plan: String,
+    /// Its price.
+    pub pricing: Pricing,
+    /// NeuralBox tokens with all defaults.
+    pub token_cost: i64,
+    /// The least it can cost, in NeuralBox tokens.
+    pub min_token_cost: i64,
+    /// The most it can cost, in NeuralBox tokens.
+    pub max_token_cost: i64,
+    /// How it answers.
+    pub mode: Mode,
+    /// For people, in English.
+    pub description_en: String,
+    /// For people, in Russian.
+    pub description_ru: String,
+    /// What it takes.
+    pub params: BTreeMap<String, ParamSpec>,
+    /// Groups of parameters of which a client may send at most one.
+    pub at_most_one_of: Vec<Vec<String>>,
+    /// What the price buys at most.
+    pub limits: Limits,
+    /// What the vendor charges, where the catalog knows it.
+    pub vendor_price: Option<VendorPrice>,
+}
+
+/// Whether a model can be used now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// It can.
+    Available,
+    /// No adapter of this build speaks its vendor's protocol for this category.
+    NotServed,
+    /// The vendor has no key.
+    NoKey,
+    /// The vendor's day for it has passed, and configuration names no successor.
+    Retired,
+}
+
+impl Availability {
+    /// Why it cannot be used, for people; `None` when it can.
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Available => None,
+            Self::NotServed => Some("this version of the service does not serve this model"),
+            Self::NoKey => Some("the vendor is not configured"),
+            Self::Retired => Some("the vendor has retired this model"),
+        }
+    }
+}
+
+impl Model {
+    /// Whether the vendor's last day for it has passed without a successor being configured.
+    pub fn is_retired(&self, now: Timestamp) -> bool {
+        !self.upstream.is_overridden && self.upstream.retires_on.is_some_and(|day| day.has_passed(now))
+    }
+
+    /// Whether it can answer as a stream.
+    pub fn supports_streaming(&self) -> bool {
+        self.mode == Mode::SyncStream
+    }
+
+    /// What the vendor charges for the dearest generation that the limits let through, in micro-dollars; `None`
+    /// when the catalog does not know its prices.
+    pub fn worst_vendor_cost_micro_usd(&self) -> Option<i64> {
+        let price = self.vendor_price?;
+        let input_tokens = self.limits.max_input_chars?.saturating_mul(WORST_INPUT_TOKENS_PER_CHAR);
+        let output_tokens = self.limits.max_output_tokens?;
+        Some(price.cost_micro_usd(&Usage { input_tokens, cached_input_tokens: 0, output_tokens }))
+    }
+
+    /// Replaces the vendor's model id, after which its retirement day no longer applies.
+    pub fn override_upstream(&mut self, model: String) {
+        self.upstream.model = model;
+        self.upstream.is_overridden = true;
+    }
+
+    /// Replaces limits; the ceiling and default of `max_tokens`, and the length of texts, follow.
+    pub fn override_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        if let (Some(ParamSpec::Integer { max, default, .. }), Some(ceiling)) =
+            (self.params.get_mut("max_tokens"), limits.max_output_tokens)
+        {
+            *max = ceiling;
+            *default = Some(ceiling);
+        }
+        for name in ["prompt", "system"] {
+            if let (Some(ParamSpec::Text { max_chars, .. }), Some(limit)) =
+                (self.params.get_mut(name), limits.max_input_chars)
+            {
+                *max_chars = limit;
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Identifiers. One sequence serves a whole installation, so no two things ever share a number.
+
+use std::fmt;
+
+/// The largest id that a JSON client keeps exactly: 2^53 - 1.
+pub const MAX_ID: i64 = 9_007_199_254_740_991;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id! {
+    /// An account: who owns tokens.
+    AccountId
+}
+id! {
+    /// An API key.
+    KeyId
+}
+id! {
+    /// A generation, which is also its hold.
+    GenerationId
+}
+id! {
+    /// One cycle of a plan.
+    CycleId
+}
+id! {
+    /// One grant of permanent tokens.
+    GrantId
+}
+id! {
+    /// One run of one process.
+    NodeId
+}

@@ -1,0 +1,95 @@
+//! Entries: movements of tokens, each with two legs.
+
+use crate::{id::AccountId, time::Timestamp};
+
+/// One side of a movement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Leg {
+    /// Where tokens come from.
+    Issued,
+    /// The account's plan tokens, held ones included.
+    Plan,
+    /// The account's permanent tokens, held ones included.
+    Permanent,
+    /// Where tokens go that bought a generation.
+    Spent,
+    /// Where tokens go whose cycle has ended.
+    Expired,
+}
+
+impl Leg {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Issued, Self::Plan, Self::Permanent, Self::Spent, Self::Expired];
+
+    /// Its name in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Issued => "issued",
+            Self::Plan => "plan",
+            Self::Permanent => "permanent",
+            Self::Spent => "spent",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Why tokens moved. With it an entry names its source: what [`Entry::source_id`] is the id of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// A plan's tokens at the start of a cycle; the source is the cycle.
+    Allowance,
+    /// The free plan's tokens at registration; the source is a grant.
+    Starter,
+    /// Permanent tokens from an operator; the source is a grant.
+    Grant,
+    /// A completed generation; the source is the generation.
+    Charge,
+    /// What was left of a plan's tokens when its cycle ended; the source is the cycle.
+    Expiry,
+    /// Plan tokens that a failed generation gave back after their cycle had ended; the source is the generation.
+    LateRelease,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Allowance, Self::Starter, Self::Grant, Self::Charge, Self::Expiry, Self::LateRelease];
+
+    /// Its name in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allowance => "allowance",
+            Self::Starter => "starter",
+            Self::Grant => "grant",
+            Self::Charge => "charge",
+            Self::Expiry => "expiry",
+            Self::LateRelease => "late_release",
+        }
+    }
+
+    /// The reason of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// A movement: `amount_tokens` leave `debit` and arrive at `credit`. One row carries both legs, so an unbalanced
+/// movement cannot be written down. Account, reason, source and debit together are its key: the database itself
+/// refuses a second charge of a generation and a second allowance of a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Whose tokens.
+    pub account_id: AccountId,
+    /// Why.
+    pub reason: Reason,
+    /// The generation, cycle or grant behind it.
+    pub source_id: i64,
+    /// Where they leave.
+    pub debit: Leg,
+    /// Where they arrive.
+    pub credit: Leg,
+    /// NeuralBox tokens; above 0.
+    pub amount_tokens: i64,
+    /// When.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,183 @@
+//! What the outside world implements: vendors and the clock.
+
+use crate::{
+    catalog::{Category, Upstream},
+    id::GenerationId,
+    text::TextInput,
+    time::Timestamp,
+};
+
+/// Tells the time. The only source of it, so that tests can move it.
+pub trait Clock: Send + Sync + 'static {
+    /// The time of day.
+    fn now(&self) -> Timestamp;
+
+    /// Milliseconds since some fixed moment of this process; never goes back, whatever happens to the time of day.
+    fn monotonic_ms(&self) -> i64;
+}
+
+/// One generation, as a vendor's adapter gets it: priced, held, and read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Whose hold pays for it.
+    pub generation_id: GenerationId,
+    /// The adapter's name.
+    pub vendor: String,
+    /// The vendor's model and the settings always sent with it.
+    pub upstream: Upstream,
+    /// What is asked.
+    pub input: Input,
+    /// Whether deltas are wanted as they come.
+    pub stream: bool,
+}
+
+/// What is asked of a vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A conversation to continue.
+    Text(TextInput),
+}
+
+/// A vendor's finished answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The whole text; never empty.
+    pub text: String,
+    /// What the vendor says it used. It never moves a price.
+    pub usage: Option<Usage>,
+    /// The model that answered, as the vendor names it.
+    pub upstream_model: Option<String>,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+}
+
+/// Why a text ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishReason {
+    /// The model had said it all.
+    Stop,
+    /// The ceiling on output was reached.
+    Length,
+}
+
+impl FinishReason {
+    /// Its name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+        }
+    }
+}
+
+/// The vendor's tokens that a generation used. Values are checked where they are read: never negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// All input, cached input included.
+    pub input_tokens: i64,
+    /// The part of the input that the vendor had cached.
+    pub cached_input_tokens: i64,
+    /// All output, hidden thinking included.
+    pub output_tokens: i64,
+}
+
+/// What went wrong at a vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProviderErrorKind {
+    /// No answer in time.
+    Timeout,
+    /// The vendor has too much to do, or is broken for now.
+    Overloaded,
+    /// Too many requests with our key.
+    RateLimited,
+    /// An answer that does not follow the vendor's protocol.
+    BadResponse,
+    /// A stream, or a body, that ended before it was complete.
+    StreamCut,
+    /// The vendor took the request for wrong: ours to mend.
+    RejectedRequest,
+    /// The vendor refused the content.
+    ContentRefused,
+    /// The vendor refused our key.
+    BadKey,
+    /// Our money or quota at the vendor is gone.
+    QuotaExhausted,
+    /// The vendor no longer knows the model.
+    ModelGone,
+    /// There is no adapter or no key for the vendor.
+    NotConfigured,
+}
+
+impl ProviderErrorKind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Timeout,
+        Self::Overloaded,
+        Self::RateLimited,
+        Self::BadResponse,
+        Self::StreamCut,
+        Self::RejectedRequest,
+        Self::ContentRefused,
+        Self::BadKey,
+        Self::QuotaExhausted,
+        Self::ModelGone,
+        Self::NotConfigured,
+    ];
+
+    /// Its name in the API, logs and the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Overloaded => "overloaded",
+            Self::RateLimited => "rate_limited",
+            Self::BadResponse => "bad_response",
+            Self::StreamCut => "stream_cut",
+            Self::RejectedRequest => "rejected_request",
+            Self::ContentRefused => "content_refused",
+            Self::BadKey => "bad_key",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::ModelGone => "model_gone",
+            Self::NotConfigured => "not_configured",
+        }
+    }
+}
+
+/// Why a vendor gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {message}", kind.name())]
+pub struct ProviderError {
+    /// What kind of trouble.
+    pub kind: ProviderErrorKind,
+    /// For operators: what the vendor said, shortened, without secrets. Clients do not see it.
+    pub message: String,
+    /// Milliseconds after which the vendor wants to be asked again, where it says so.
+    pub retry_after_ms: Option<i64>,
+}
+
+impl ProviderError {
+    /// An error without advice when to come back.
+    pub fn new(kind: ProviderErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), retry_after_ms: None }
+    }
+}
+
+/// The vendors, all behind one face.
+#[async_trait::async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// Whether an adapter speaks this vendor's protocol for this category.
+    fn serves(&self, vendor: &str, category: Category) -> bool;
+
+    /// Whether the vendor has a key.
+    fn is_configured(&self, vendor: &str) -> bool;
+
+    /// Has `call` answered. When it streams, `on_delta` gets each piece of the text as it comes; the pieces together
+    /// are [`Answer::text`].
+    ///
+    /// # Errors
+    /// Any [`ProviderErrorKind`]; what was passed to `on_delta` before is void.
+    async fn call(
+        &self,
+        call: &Call,
+        on_delta: &mut (dyn for<'a> FnMut(&'a str) + Send),
+    ) -> Result<Answer, ProviderError>;
+}
