@@ -1,0 +1,112 @@
+//! Connections.
+
+use crate::Error;
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use std::time::Duration;
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct DbSettings {
+    /// `sqlite://path?mode=rwc` or `postgres://…`. May hold a password.
+    pub url: String,
+    /// Connections to PostgreSQL, or readers of SQLite, at most. A small pool is the fast one.
+    pub max_connections: u32,
+    /// Milliseconds to wait for a connection before the database counts as unavailable.
+    pub acquire_timeout_ms: u64,
+    /// Milliseconds after which PostgreSQL gives a statement up.
+    pub statement_timeout_ms: u64,
+}
+
+/// SQLite has one writer and many readers; PostgreSQL has one pool for both.
+#[derive(Clone)]
+pub(crate) struct Db {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const POSTGRES_LOCK_TIMEOUT: &str = "5s";
+
+impl Db {
+    pub(crate) async fn connect(settings: &DbSettings) -> Result<Self, Error> {
+        let is_sqlite = settings.url.starts_with("sqlite:");
+        if !is_sqlite && !settings.url.starts_with("postgres:") && !settings.url.starts_with("postgresql:") {
+            return Err(Error::BadUrl);
+        }
+        if is_sqlite {
+            let writer = Database::connect(sqlite(settings, 1)).await?;
+            let reader = Database::connect(sqlite(settings, settings.max_connections)).await?;
+            return Ok(Self { writer, reader });
+        }
+        let pool = Database::connect(postgres(settings)).await?;
+        Ok(Self { writer: pool.clone(), reader: pool })
+    }
+
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+
+    /// For reads outside a write transaction.
+    pub(crate) fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// For single statements that write.
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// A transaction that writes. SQLite takes its one write lock at once, so a read in it cannot grow stale.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
+        self.writer.begin_with_options(options).await
+    }
+
+    /// A transaction that sees one state of the database throughout.
+    pub(crate) async fn begin_snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        let isolation_level =
+            (self.backend() == DbBackend::Postgres).then_some(sea_orm::IsolationLevel::RepeatableRead);
+        self.reader.begin_with_options(TransactionOptions { isolation_level, ..Default::default() }).await
+    }
+}
+
+fn sqlite(settings: &DbSettings, max_connections: u32) -> ConnectOptions {
+    let mut options = shared(settings, max_connections);
+    options.map_sqlx_sqlite_opts(|options| {
+        options
+            .busy_timeout(SQLITE_BUSY_TIMEOUT)
+            .pragma("journal_mode", "WAL")
+            // What a client was told must survive a power cut.
+            .pragma("synchronous", "FULL")
+    });
+    options
+}
+
+fn postgres(settings: &DbSettings) -> ConnectOptions {
+    let mut options = shared(settings, settings.max_connections);
+    let statement_timeout = format!("{}ms", settings.statement_timeout_ms);
+    options.map_sqlx_postgres_opts(move |options| {
+        options.options([
+            ("statement_timeout", statement_timeout.as_str()),
+            ("lock_timeout", POSTGRES_LOCK_TIMEOUT),
+            // Whatever the server's default: what a client was told must be on disk.
+            ("synchronous_commit", "on"),
+        ])
+    });
+    options
+}
+
+fn shared(settings: &DbSettings, max_connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(settings.url.clone());
+    options
+        .max_connections(max_connections)
+        .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
+        // A ping before each use would double the round trips of a read.
+        .test_before_acquire_if_idle_for(Duration::from_secs(5))
+        .sqlx_logging(false);
+    options
+}

@@ -1,0 +1,12 @@
+//! Tables as sea-orm sees them.
+
+pub(crate) mod account;
+pub(crate) mod api_key;
+pub(crate) mod api_key_directory;
+pub(crate) mod cycle;
+pub(crate) mod email_directory;
+pub(crate) mod generation;
+pub(crate) mod generation_content;
+pub(crate) mod ledger_entry;
+pub(crate) mod node;
+pub(crate) mod wallet;

@@ -1,0 +1,160 @@
+//! Reading generations. They are written by the ledger alone, for a generation's row is its hold.
+
+use crate::{
+    Error, Storage,
+    entity::{generation, generation_content},
+};
+use domain::{
+    id::{AccountId, CycleId, GenerationId, KeyId, NodeId},
+    time::Timestamp,
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement};
+
+/// Where a generation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GenerationStatus {
+    /// Its tokens are held.
+    Pending,
+    /// It succeeded and was charged.
+    Completed,
+    /// It failed and cost nothing.
+    Failed,
+}
+
+impl GenerationStatus {
+    /// Its name in the API and the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A generation as it is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GenerationRecord {
+    /// Its id.
+    pub id: GenerationId,
+    /// The key that started it.
+    pub key_id: KeyId,
+    /// The model.
+    pub model_slug: String,
+    /// Where it stands.
+    pub status: GenerationStatus,
+    /// Its price in NeuralBox tokens; charged only when completed.
+    pub price_tokens: i64,
+    /// When its hold was taken.
+    pub created_at: Timestamp,
+    /// When it ended, if it has.
+    pub completed_at: Option<Timestamp>,
+    /// Why it failed, as the API's error code.
+    pub error_code: Option<String>,
+    /// Why it failed, for the client.
+    pub error_message: Option<String>,
+    /// Its answer.
+    pub result_text: Option<String>,
+    /// A JSON object about the answer.
+    pub result_metadata: Option<String>,
+    /// What the vendor charges for it by the catalog's prices, in micro-dollars, where they are known.
+    pub vendor_cost_micro_usd: Option<i64>,
+}
+
+impl Storage {
+    /// An account's generation of that id.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn generation(
+        &self,
+        account_id: AccountId,
+        id: GenerationId,
+    ) -> Result<Option<GenerationRecord>, Error> {
+        let key = (account_id.0, id.0);
+        let Some(row) = generation::Entity::find_by_id(key).one(self.db.reader()).await? else {
+            return Ok(None);
+        };
+        let status = [GenerationStatus::Pending, GenerationStatus::Completed, GenerationStatus::Failed];
+        let status = status.into_iter().find(|status| status.name() == row.status);
+        let status = status.ok_or_else(|| Error::BadRow(format!("generations, id {id}")))?;
+        let content = match status {
+            GenerationStatus::Completed => {
+                generation_content::Entity::find_by_id(key).one(self.db.reader()).await?
+            }
+            GenerationStatus::Pending | GenerationStatus::Failed => None,
+        };
+        Ok(Some(GenerationRecord {
+            id,
+            key_id: KeyId(row.key_id),
+            model_slug: row.model_slug,
+            status,
+            price_tokens: row.price_tokens,
+            created_at: Timestamp::from_unix_ms(row.created_at_ms),
+            completed_at: row.completed_at_ms.map(Timestamp::from_unix_ms),
+            error_code: row.error_code,
+            error_message: row.error_message,
+            result_text: content.and_then(|content| content.result_text),
+            result_metadata: row.result_metadata,
+            vendor_cost_micro_usd: row.vendor_cost_micro_usd,
+        }))
+    }
+
+    /// Up to `limit` holds that nobody can be working on: their process has ended or is dead, or their deadline passed
+    /// before `deadline_before`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn lost_holds(
+        &self,
+        deadline_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(AccountId, GenerationId)>, Error> {
+        // A process whose row is gone counts as ended.
+        let sql = "SELECT g.account_id, g.id FROM generations g
+                LEFT JOIN nodes n ON n.id = g.node_id
+            WHERE g.status = 'pending'
+                AND (n.status IS NULL OR n.status <> 'alive' OR g.deadline_at_ms < $1)
+            ORDER BY g.account_id, g.id LIMIT $2";
+        let values = [deadline_before.unix_ms().into(), i64::from(limit).into()];
+        let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
+        let rows = self.db.reader().query_all_raw(statement).await?;
+        rows.iter()
+            .map(|row| Ok((AccountId(row.try_get("", "account_id")?), GenerationId(row.try_get("", "id")?))))
+            .collect()
+    }
+
+    /// Holds that `node_id` took before `created_before` and that are still open, a thousand at most.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn open_holds_of(
+        &self,
+        node_id: NodeId,
+        created_before: Timestamp,
+    ) -> Result<Vec<(AccountId, GenerationId)>, Error> {
+        let query = generation::Entity::find()
+            .filter(generation::Column::NodeId.eq(node_id.0))
+            .filter(generation::Column::Status.eq("pending"))
+            .filter(generation::Column::CreatedAtMs.lt(created_before.unix_ms()))
+            .limit(1_000);
+        let rows = query.all(self.db.reader()).await?;
+        Ok(rows.iter().map(|row| (AccountId(row.account_id), GenerationId(row.id))).collect())
+    }
+
+    /// Up to `limit` wallets whose cycle ended at `now` or before and is not yet swept.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ended_cycles(&self, now: Timestamp, limit: u32) -> Result<Vec<(AccountId, CycleId)>, Error> {
+        let sql = "SELECT account_id, cycle_id FROM wallets
+            WHERE cycle_id IS NOT NULL AND cycle_ends_at_ms <= $1
+            ORDER BY cycle_ends_at_ms LIMIT $2";
+        let values = [now.unix_ms().into(), i64::from(limit).into()];
+        let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
+        let rows = self.db.reader().query_all_raw(statement).await?;
+        rows.iter()
+            .map(|row| Ok((AccountId(row.try_get("", "account_id")?), CycleId(row.try_get("", "cycle_id")?))))
+            .collect()
+    }
+}

@@ -1,0 +1,200 @@
+//! The ledger: takes commands, answers each one, and is the only writer of balances.
+//!
+//! Commands go through one queue a process. Those that wait while a transaction is under way share the next one, so
+//! many generations cost one commit.
+
+mod batch;
+mod queue;
+mod rows;
+mod verify;
+
+pub(crate) use batch::run as run_in;
+pub(crate) use rows::insert_empty_wallet;
+pub use verify::{VerifyProblem, VerifyReport};
+
+use crate::{Error, db::Db};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use domain::{
+    id::{AccountId, CycleId, GenerationId},
+    ledger::{
+        Command, EndedHold, Failure, HoldRequest, OpenCycle, Outcome, Refusal, Resolution, Resolved, Split,
+        Wallet,
+    },
+    port::Clock,
+    time::Timestamp,
+};
+use queue::Queue;
+use sea_orm::EntityTrait;
+use std::{sync::Arc, time::Duration};
+
+/// What a completed generation leaves besides its charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The words of the request, for its record.
+    pub prompt: Option<String>,
+    /// The answer.
+    pub result_text: String,
+    /// A JSON object: usage, the model that answered, and so on.
+    pub result_metadata: String,
+    /// What the vendor charges for it by the catalog's prices, in micro-dollars, where they are known.
+    pub vendor_cost_micro_usd: Option<i64>,
+}
+
+/// Why the ledger did not do what it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// It must not.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not.
+    #[error(transparent)]
+    Storage(#[from] Error),
+}
+
+/// Tokens set aside for one generation. It must be completed or released; whoever loses it leaves that to the worker.
+#[must_use = "a hold must be completed or released"]
+#[derive(Debug)]
+pub struct Hold {
+    account_id: AccountId,
+    generation_id: GenerationId,
+    split: Split,
+}
+
+impl Hold {
+    /// The generation whose row it is.
+    pub fn generation_id(&self) -> GenerationId {
+        self.generation_id
+    }
+
+    /// What it took from each bucket.
+    pub fn split(&self) -> Split {
+        self.split
+    }
+}
+
+/// The way to the ledger. Clones share it.
+#[derive(Clone)]
+pub struct Ledger {
+    db: Db,
+    queue: Queue,
+}
+
+impl Ledger {
+    pub(crate) fn start(db: Db, clock: Arc<dyn Clock>) -> Self {
+        Self { queue: Queue::start(db.clone(), clock), db }
+    }
+
+    /// Sets tokens aside. When this answers, the hold is on disk.
+    ///
+    /// # Errors
+    /// [`Refusal::InsufficientTokens`] when the balance does not cover the price; nothing has changed then.
+    /// [`Error::Unavailable`] when the database is away: no vendor may be called.
+    pub async fn hold(&self, request: HoldRequest) -> Result<Hold, LedgerError> {
+        let (account_id, generation_id) = (request.account_id, request.generation_id);
+        match self.queue.run(Command::Hold(request)).await? {
+            Outcome::Held(split) => Ok(Hold { account_id, generation_id, split }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Ends a hold: spends it, or gives it back. A repeat changes nothing and answers what happened the first time. While
+    /// the database is away it keeps trying for half a minute.
+    ///
+    /// # Errors
+    /// [`Error::OutcomeUnknown`] when the database stayed away: it may have happened or not.
+    pub async fn resolve(
+        &self,
+        hold: Hold,
+        resolution: Resolution<Completion>,
+        ended_at: Timestamp,
+    ) -> Result<Resolved, LedgerError> {
+        let (account_id, generation_id) = (hold.account_id, hold.generation_id);
+        self.end_hold(EndedHold { account_id, generation_id, ended_at, resolution }).await
+    }
+
+    /// Gives back the hold of a generation that nobody works on any more. One that has ended meanwhile is left alone.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub async fn release_lost(
+        &self,
+        account_id: AccountId,
+        generation_id: GenerationId,
+        failure: Failure,
+        ended_at: Timestamp,
+    ) -> Result<Resolved, LedgerError> {
+        let resolution = Resolution::Failed(failure);
+        self.end_hold(EndedHold { account_id, generation_id, ended_at, resolution }).await
+    }
+
+    async fn end_hold(&self, ended: EndedHold<Completion>) -> Result<Resolved, LedgerError> {
+        let mut delays = resolve_backoff().build();
+        loop {
+            match self.queue.run(Command::Resolve(ended.clone())).await {
+                Ok(Outcome::Resolved(resolved)) => return Ok(resolved),
+                Ok(other) => return Err(unexpected(&other)),
+                Err(LedgerError::Storage(Error::Unavailable(_) | Error::Overloaded)) => match delays.next() {
+                    Some(delay) => tokio::time::sleep(delay).await,
+                    None => return Err(Error::OutcomeUnknown.into()),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Carries out a grant, or the start or the end of a cycle. A repeat changes nothing.
+    ///
+    /// # Errors
+    /// A [`Refusal`], or the database's.
+    pub async fn grant(&self, command: Command<Completion>) -> Result<(), LedgerError> {
+        self.queue.run(command).await.map(drop)
+    }
+
+    /// Starts a cycle, which ends the one before. A repeat changes nothing.
+    ///
+    /// # Errors
+    /// A [`Refusal`], or the database's.
+    pub async fn open_cycle(&self, open: OpenCycle) -> Result<(), LedgerError> {
+        self.queue.run(Command::OpenCycle(open)).await.map(drop)
+    }
+
+    /// Sweeps the tokens of a cycle that has ended; another one is left alone.
+    ///
+    /// # Errors
+    /// A [`Refusal`], or the database's.
+    pub async fn expire(&self, account_id: AccountId, cycle_id: CycleId) -> Result<(), LedgerError> {
+        self.queue.run(Command::Expire { account_id, cycle_id }).await.map(drop)
+    }
+
+    /// An account's tokens as they stand.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownAccount`], or the database's.
+    pub async fn wallet(&self, account_id: AccountId) -> Result<Wallet, LedgerError> {
+        let row = crate::entity::wallet::Entity::find_by_id(account_id.0).one(self.db.reader()).await;
+        let row = row.map_err(Error::from)?.ok_or(Refusal::UnknownAccount)?;
+        Ok(rows::wallet_from(row)?)
+    }
+
+    /// Replays every entry and compares: each wallet with its entries less its open holds, each generation with its
+    /// charge. Sees one state of the database, which may be in use.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn verify(&self) -> Result<VerifyReport, Error> {
+        verify::run(&self.db).await
+    }
+}
+
+/// From 0.1 s, doubling to 4 s, 12 times: a good half minute, in which a database restarts.
+fn resolve_backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(4))
+        .with_max_times(12)
+        .with_jitter()
+}
+
+fn unexpected(outcome: &Outcome) -> LedgerError {
+    Error::BadRow(format!("the ledger answered {outcome:?}")).into()
+}

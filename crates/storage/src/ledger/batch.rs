@@ -1,0 +1,191 @@
+//! One transaction's worth of commands: load what they touch, apply the rules, write what changed.
+
+use super::{Completion, rows};
+use crate::entity::{cycle, generation, generation_content, ledger_entry, wallet};
+use domain::{
+    id::{AccountId, GenerationId},
+    ledger::{
+        Book, Changes, Command, EndedHold, Outcome, Reason, Refusal, Resolution, StoredHold, Wallet,
+        WalletChange,
+    },
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Carries out `commands` in the caller's transaction, in their order. A command that is refused leaves no trace and does
+/// not disturb the others.
+pub(crate) async fn run<C: ConnectionTrait>(
+    db: &C,
+    now: Timestamp,
+    commands: Vec<Command<Completion>>,
+) -> Result<Vec<Result<Outcome, Refusal>>, DbErr> {
+    let accounts: BTreeSet<i64> = commands.iter().map(|command| command.account_id().0).collect();
+    // The wallet's lock is the account's: whatever else belongs to the account is read under it.
+    let wallets = lock_wallets(db, accounts).await?;
+    let holds = load_holds(db, &commands).await?;
+    let sources = load_sources(db, &commands).await?;
+    let mut book = Book::new(now, wallets, holds, sources);
+    let outcomes = commands.into_iter().map(|command| book.apply(command)).collect();
+    write(db, book.into_changes()).await?;
+    Ok(outcomes)
+}
+
+/// Locks wallets in the order of their accounts, so that two transactions never wait for each other. (SQLite holds its
+/// one write lock already, and knows no `FOR UPDATE`.)
+async fn lock_wallets<C: ConnectionTrait>(db: &C, accounts: BTreeSet<i64>) -> Result<Vec<Wallet>, DbErr> {
+    let query = wallet::Entity::find()
+        .filter(wallet::Column::AccountId.is_in(accounts))
+        .order_by_asc(wallet::Column::AccountId)
+        .lock_exclusive();
+    let rows = query.all(db).await?;
+    let wallets = rows.into_iter().map(rows::wallet_from);
+    wallets.collect::<Result<_, _>>().map_err(|error| DbErr::Custom(error.to_string()))
+}
+
+/// The holds that are to be ended.
+async fn load_holds<C: ConnectionTrait>(
+    db: &C,
+    commands: &[Command<Completion>],
+) -> Result<BTreeMap<(AccountId, GenerationId), StoredHold>, DbErr> {
+    let named = commands.iter().filter_map(|command| match command {
+        Command::Resolve(ended) => Some((ended.account_id, ended.generation_id)),
+        _ => None,
+    });
+    let mut condition = Condition::any();
+    for (account_id, generation_id) in named {
+        condition = condition.add(generation_is(account_id, generation_id));
+    }
+    if condition.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows = generation::Entity::find().filter(condition).all(db).await?;
+    Ok(rows.iter().map(rows::stored_hold).collect())
+}
+
+fn generation_is(account_id: AccountId, generation_id: GenerationId) -> Condition {
+    Condition::all()
+        .add(generation::Column::AccountId.eq(account_id.0))
+        .add(generation::Column::Id.eq(generation_id.0))
+}
+
+/// The sources of grants and allowances among `commands` that stand in the entries already.
+async fn load_sources<C: ConnectionTrait>(
+    db: &C,
+    commands: &[Command<Completion>],
+) -> Result<BTreeSet<(AccountId, Reason, i64)>, DbErr> {
+    let mut condition = Condition::any();
+    for command in commands {
+        let (reason, source_id) = match command {
+            Command::Grant { grant_id, reason, .. } => (*reason, grant_id.0),
+            Command::OpenCycle(open) => (Reason::Allowance, open.cycle.id.0),
+            _ => continue,
+        };
+        condition = condition.add(
+            Condition::all()
+                .add(ledger_entry::Column::AccountId.eq(command.account_id().0))
+                .add(ledger_entry::Column::Reason.eq(reason.name()))
+                .add(ledger_entry::Column::SourceId.eq(source_id)),
+        );
+    }
+    if condition.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let rows = ledger_entry::Entity::find().filter(condition).all(db).await?;
+    let sources = rows
+        .iter()
+        .filter_map(|row| Some((AccountId(row.account_id), Reason::parse(&row.reason)?, row.source_id)));
+    Ok(sources.collect())
+}
+
+async fn write<C: ConnectionTrait>(db: &C, changes: Changes<Completion>) -> Result<(), DbErr> {
+    for change in &changes.wallets {
+        write_wallet(db, change).await?;
+    }
+    if !changes.holds.is_empty() {
+        let rows = changes.holds.into_iter().map(|hold| rows::generation_row(hold));
+        generation::Entity::insert_many(rows).exec_without_returning(db).await?;
+    }
+    let mut contents = Vec::new();
+    for ended in changes.resolutions {
+        contents.extend(write_resolution(db, ended).await?);
+    }
+    if !contents.is_empty() {
+        generation_content::Entity::insert_many(contents).exec_without_returning(db).await?;
+    }
+    if !changes.cycles.is_empty() {
+        let rows = changes.cycles.into_iter().map(rows::cycle_row);
+        cycle::Entity::insert_many(rows).exec_without_returning(db).await?;
+    }
+    if !changes.entries.is_empty() {
+        let rows = changes.entries.iter().map(rows::entry_row);
+        ledger_entry::Entity::insert_many(rows).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+/// The write admits the change itself: it happens only if the wallet still holds what the decision was made on.
+async fn write_wallet<C: ConnectionTrait>(db: &C, change: &WalletChange) -> Result<(), DbErr> {
+    let before = rows::wallet_row(&change.before);
+    let same_cycle = match before.cycle_id {
+        Some(id) => wallet::Column::CycleId.eq(id),
+        None => wallet::Column::CycleId.is_null(),
+    };
+    let mut after = rows::wallet_row(&change.after).into_active_model().reset_all();
+    after.account_id = sea_orm::ActiveValue::NotSet;
+    let written = wallet::Entity::update_many()
+        .set(after)
+        .filter(wallet::Column::AccountId.eq(before.account_id))
+        .filter(wallet::Column::PlanAvailable.eq(before.plan_available))
+        .filter(wallet::Column::PermanentAvailable.eq(before.permanent_available))
+        .filter(wallet::Column::PlanHeld.eq(before.plan_held))
+        .filter(wallet::Column::PermanentHeld.eq(before.permanent_held))
+        .filter(same_cycle)
+        .exec(db)
+        .await?;
+    exactly_one(written.rows_affected)
+}
+
+/// Ends a hold's row, which must still be pending. Gives back the contents to store of one that completed.
+async fn write_resolution<C: ConnectionTrait>(
+    db: &C,
+    ended: EndedHold<Completion>,
+) -> Result<Option<generation_content::ActiveModel>, DbErr> {
+    let EndedHold { account_id, generation_id, ended_at, resolution } = ended;
+    let mut row =
+        generation::ActiveModel { completed_at_ms: Set(Some(ended_at.unix_ms())), ..Default::default() };
+    let content = match resolution {
+        Resolution::Completed(completion) => {
+            row.status = Set("completed".to_owned());
+            row.result_metadata = Set(Some(completion.result_metadata));
+            row.vendor_cost_micro_usd = Set(completion.vendor_cost_micro_usd);
+            Some(generation_content::ActiveModel {
+                account_id: Set(account_id.0),
+                generation_id: Set(generation_id.0),
+                prompt: Set(completion.prompt),
+                result_text: Set(Some(completion.result_text)),
+            })
+        }
+        Resolution::Failed(failure) => {
+            row.status = Set("failed".to_owned());
+            row.error_code = Set(Some(failure.error_code));
+            row.error_message = Set(Some(failure.message));
+            None
+        }
+    };
+    let written = generation::Entity::update_many()
+        .set(row)
+        .filter(generation_is(account_id, generation_id))
+        .filter(generation::Column::Status.eq("pending"))
+        .exec(db)
+        .await?;
+    exactly_one(written.rows_affected)?;
+    Ok(content)
+}
+
+fn exactly_one(rows_affected: u64) -> Result<(), DbErr> {
+    if rows_affected == 1 { Ok(()) } else { Err(DbErr::RecordNotUpdated) }
+}

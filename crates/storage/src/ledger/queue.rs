@@ -1,0 +1,115 @@
+//! Commands that wait, and the task that carries them out.
+
+use super::{Completion, LedgerError, batch};
+use crate::{Error, db::Db, error::Trouble};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use domain::{
+    ledger::{Command, Outcome, Refusal},
+    port::Clock,
+};
+use sea_orm::DbErr;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+
+/// Commands that may wait; one more is refused as overload.
+const QUEUE_LEN: usize = 4_096;
+/// Commands in one transaction, at most. Keeps a transaction, and the wait for it, short.
+const BATCH_LEN: usize = 256;
+
+type Answer = Result<Outcome, LedgerError>;
+
+struct Waiting {
+    command: Command<Completion>,
+    answer: oneshot::Sender<Answer>,
+}
+
+#[derive(Clone)]
+pub(super) struct Queue {
+    sender: mpsc::Sender<Waiting>,
+}
+
+impl Queue {
+    /// Starts the task, which ends when the last clone of the queue is gone and the rest is done.
+    pub(super) fn start(db: Db, clock: Arc<dyn Clock>) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE_LEN);
+        tokio::spawn(work(db, clock, receiver));
+        Self { sender }
+    }
+
+    /// Has `command` carried out. Once it is in the queue it will be, even if nobody listens any more.
+    pub(super) async fn run(&self, command: Command<Completion>) -> Answer {
+        let (answer, outcome) = oneshot::channel();
+        self.sender.try_send(Waiting { command, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => Error::LedgerStopped,
+        })?;
+        outcome.await.map_err(|_| Error::LedgerStopped)?
+    }
+}
+
+async fn work(db: Db, clock: Arc<dyn Clock>, mut receiver: mpsc::Receiver<Waiting>) {
+    let mut waiting = Vec::with_capacity(BATCH_LEN);
+    // No timer: a batch is whatever came while the one before was under way.
+    while receiver.recv_many(&mut waiting, BATCH_LEN).await > 0 {
+        let (commands, answers): (Vec<_>, Vec<_>) = waiting.drain(..).map(|w| (w.command, w.answer)).unzip();
+        for (answer, outcome) in answers.into_iter().zip(carry_out(&db, &*clock, commands).await) {
+            // Whoever asked may be gone; what was done stays done.
+            drop(answer.send(outcome));
+        }
+    }
+}
+
+/// Carries out a batch, or, when one command spoils it, each by itself.
+async fn carry_out(db: &Db, clock: &dyn Clock, commands: Vec<Command<Completion>>) -> Vec<Answer> {
+    let error = match commit(db, clock, &commands).await {
+        Ok(outcomes) => return outcomes.into_iter().map(|outcome| outcome.map_err(Into::into)).collect(),
+        Err(error) => error,
+    };
+    if commands.len() == 1 || Trouble::of(&error) != Trouble::Other {
+        return commands.iter().map(|_| Err(Error::from(error.clone()).into())).collect();
+    }
+    tracing::error!(%error, commands = commands.len(), "a batch failed; its commands are tried one by one");
+    let mut answers = Vec::with_capacity(commands.len());
+    for command in commands {
+        answers.push(match commit(db, clock, &[command]).await {
+            Ok(outcomes) => match outcomes.into_iter().next() {
+                Some(outcome) => outcome.map_err(Into::into),
+                None => Err(Error::LedgerStopped.into()),
+            },
+            Err(error) => Err(Error::from(error).into()),
+        });
+    }
+    answers
+}
+
+/// One transaction; tried again while it loses against others.
+async fn commit(
+    db: &Db,
+    clock: &dyn Clock,
+    commands: &[Command<Completion>],
+) -> Result<Vec<Result<Outcome, Refusal>>, DbErr> {
+    let mut delays = conflict_backoff().build();
+    loop {
+        let attempt = async {
+            let transaction = db.begin().await?;
+            let outcomes = batch::run(&transaction, clock.now(), commands.to_vec()).await?;
+            transaction.commit().await?;
+            Ok(outcomes)
+        };
+        match attempt.await {
+            Err(error) if Trouble::of(&error) == Trouble::Conflict => match delays.next() {
+                Some(delay) => tokio::time::sleep(delay).await,
+                None => return Err(error),
+            },
+            result => return result,
+        }
+    }
+}
+
+fn conflict_backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(5))
+        .with_max_delay(Duration::from_millis(200))
+        .with_max_times(8)
+        .with_jitter()
+}

@@ -1,0 +1,113 @@
+//! Between rows and the ledger's own types.
+
+use crate::{
+    Error,
+    entity::{cycle, generation, ledger_entry, wallet},
+};
+use domain::{
+    id::{AccountId, CycleId, GenerationId},
+    ledger::{Cycle, Entry, NewHold, OpenCycle, Split, StoredHold, Wallet},
+    time::Timestamp,
+};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
+
+pub(super) fn wallet_from(row: wallet::Model) -> Result<Wallet, Error> {
+    let cycle = match (row.cycle_id, row.cycle_plan, row.cycle_starts_at_ms, row.cycle_ends_at_ms) {
+        (None, None, None, None) => None,
+        (Some(id), Some(plan), Some(starts_at_ms), Some(ends_at_ms)) => Some(Cycle {
+            id: CycleId(id),
+            plan,
+            starts_at: Timestamp::from_unix_ms(starts_at_ms),
+            ends_at: Timestamp::from_unix_ms(ends_at_ms),
+        }),
+        _ => return Err(Error::BadRow(format!("wallets, account {}", row.account_id))),
+    };
+    Ok(Wallet {
+        account_id: AccountId(row.account_id),
+        plan_available: row.plan_available,
+        permanent_available: row.permanent_available,
+        plan_held: row.plan_held,
+        permanent_held: row.permanent_held,
+        cycle,
+    })
+}
+
+pub(super) fn wallet_row(wallet: &Wallet) -> wallet::Model {
+    let cycle = wallet.cycle.as_ref();
+    wallet::Model {
+        account_id: wallet.account_id.0,
+        plan_available: wallet.plan_available,
+        permanent_available: wallet.permanent_available,
+        plan_held: wallet.plan_held,
+        permanent_held: wallet.permanent_held,
+        cycle_id: cycle.map(|cycle| cycle.id.0),
+        cycle_plan: cycle.map(|cycle| cycle.plan.clone()),
+        cycle_starts_at_ms: cycle.map(|cycle| cycle.starts_at.unix_ms()),
+        cycle_ends_at_ms: cycle.map(|cycle| cycle.ends_at.unix_ms()),
+    }
+}
+
+/// Gives a new account its wallet, without tokens.
+pub(crate) async fn insert_empty_wallet<C: ConnectionTrait>(
+    db: &C,
+    account_id: AccountId,
+) -> Result<(), DbErr> {
+    let row = wallet_row(&Wallet::empty(account_id)).into_active_model();
+    wallet::Entity::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
+
+pub(super) fn stored_hold(row: &generation::Model) -> ((AccountId, GenerationId), StoredHold) {
+    let split = Split { plan_tokens: row.plan_tokens, permanent_tokens: row.permanent_tokens };
+    let completed = match row.status.as_str() {
+        "pending" => None,
+        status => Some(status == "completed"),
+    };
+    let hold = StoredHold { split, cycle_id: row.cycle_id.map(CycleId), completed };
+    ((AccountId(row.account_id), GenerationId(row.id)), hold)
+}
+
+pub(super) fn generation_row(hold: NewHold) -> generation::ActiveModel {
+    generation::ActiveModel {
+        account_id: Set(hold.request.account_id.0),
+        id: Set(hold.request.generation_id.0),
+        key_id: Set(hold.request.key_id.0),
+        model_slug: Set(hold.request.model_slug),
+        status: Set("pending".to_owned()),
+        price_tokens: Set(hold.request.price_tokens),
+        plan_tokens: Set(hold.split.plan_tokens),
+        permanent_tokens: Set(hold.split.permanent_tokens),
+        cycle_id: Set(hold.cycle_id.map(|id| id.0)),
+        node_id: Set(hold.request.node_id.0),
+        created_at_ms: Set(hold.request.created_at.unix_ms()),
+        deadline_at_ms: Set(hold.request.deadline_at.unix_ms()),
+        completed_at_ms: Set(None),
+        error_code: Set(None),
+        error_message: Set(None),
+        vendor_cost_micro_usd: Set(None),
+        result_metadata: Set(None),
+    }
+}
+
+pub(super) fn cycle_row(open: OpenCycle) -> cycle::ActiveModel {
+    cycle::ActiveModel {
+        account_id: Set(open.account_id.0),
+        id: Set(open.cycle.id.0),
+        plan: Set(open.cycle.plan),
+        allowance_tokens: Set(open.allowance_tokens),
+        starts_at_ms: Set(open.cycle.starts_at.unix_ms()),
+        ends_at_ms: Set(open.cycle.ends_at.unix_ms()),
+    }
+}
+
+pub(super) fn entry_row(entry: &Entry) -> ledger_entry::ActiveModel {
+    ledger_entry::ActiveModel {
+        account_id: Set(entry.account_id.0),
+        reason: Set(entry.reason.name().to_owned()),
+        source_id: Set(entry.source_id),
+        debit: Set(entry.debit.name().to_owned()),
+        credit: Set(entry.credit.name().to_owned()),
+        amount_tokens: Set(entry.amount_tokens),
+        created_at_ms: Set(entry.created_at.unix_ms()),
+    }
+}

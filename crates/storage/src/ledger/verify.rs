@@ -1,0 +1,146 @@
+//! Replaying the ledger.
+
+use crate::{Error, db::Db};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Statement};
+
+/// A place where the books do not agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyProblem {
+    /// Whose.
+    pub account_id: i64,
+    /// What does not agree.
+    pub message: String,
+}
+
+/// What a replay found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Wallets compared.
+    pub wallets: i64,
+    /// Entries replayed.
+    pub entries: i64,
+    /// Generations compared with their charges.
+    pub generations: i64,
+    /// Holds that are open.
+    pub open_holds: i64,
+    /// Disagreements, the first hundred of each kind.
+    pub problems: Vec<VerifyProblem>,
+}
+
+/// Wallets that differ from the replay of their entries less their open holds. Sums of BIGINT are cast back, for
+/// PostgreSQL makes them NUMERIC.
+const WALLETS: &str = "
+    WITH moved AS (
+        SELECT account_id,
+            CAST(SUM(CASE WHEN credit = 'plan' THEN amount_tokens WHEN debit = 'plan' THEN -amount_tokens ELSE 0 END)
+                AS BIGINT) AS plan,
+            CAST(SUM(CASE WHEN credit = 'permanent' THEN amount_tokens WHEN debit = 'permanent' THEN -amount_tokens
+                ELSE 0 END) AS BIGINT) AS permanent
+        FROM ledger_entries GROUP BY account_id
+    ), held AS (
+        SELECT account_id, CAST(SUM(plan_tokens) AS BIGINT) AS plan,
+            CAST(SUM(permanent_tokens) AS BIGINT) AS permanent
+        FROM generations WHERE status = 'pending' GROUP BY account_id
+    ), compared AS (
+        SELECT w.account_id, w.plan_available + w.plan_held AS plan_has,
+            COALESCE(moved.plan, 0) AS plan_replayed,
+            w.permanent_available + w.permanent_held AS permanent_has,
+            COALESCE(moved.permanent, 0) AS permanent_replayed,
+            w.plan_held AS plan_held_has, COALESCE(held.plan, 0) AS plan_held_open,
+            w.permanent_held AS permanent_held_has, COALESCE(held.permanent, 0) AS permanent_held_open
+        FROM wallets w
+            LEFT JOIN moved ON moved.account_id = w.account_id
+            LEFT JOIN held ON held.account_id = w.account_id
+    )
+    SELECT * FROM compared
+    WHERE plan_has <> plan_replayed OR permanent_has <> permanent_replayed
+        OR plan_held_has <> plan_held_open OR permanent_held_has <> permanent_held_open
+    ORDER BY account_id LIMIT 100";
+
+/// Generations whose charge is not their price (completed), or not nothing (the others), bucket by bucket.
+const CHARGES: &str = "
+    WITH charged AS (
+        SELECT account_id, source_id,
+            CAST(SUM(CASE WHEN debit = 'plan' THEN amount_tokens ELSE 0 END) AS BIGINT) AS plan,
+            CAST(SUM(CASE WHEN debit = 'permanent' THEN amount_tokens ELSE 0 END) AS BIGINT) AS permanent
+        FROM ledger_entries WHERE reason = 'charge' GROUP BY account_id, source_id
+    )
+    SELECT g.account_id, g.id, g.status, g.price_tokens,
+        COALESCE(charged.plan, 0) + COALESCE(charged.permanent, 0) AS charged_tokens
+    FROM generations g
+        LEFT JOIN charged ON charged.account_id = g.account_id AND charged.source_id = g.id
+    WHERE (g.status = 'completed'
+            AND (COALESCE(charged.plan, 0) <> g.plan_tokens
+                OR COALESCE(charged.permanent, 0) <> g.permanent_tokens))
+        OR (g.status <> 'completed' AND charged.source_id IS NOT NULL)
+    ORDER BY g.account_id, g.id LIMIT 100";
+
+/// Charges without a generation, and entries without a wallet.
+const STRAYS: &str = "
+    SELECT e.account_id, e.reason, e.source_id FROM ledger_entries e
+        LEFT JOIN wallets w ON w.account_id = e.account_id
+        LEFT JOIN generations g ON g.account_id = e.account_id AND g.id = e.source_id
+    WHERE w.account_id IS NULL OR (e.reason IN ('charge', 'late_release') AND g.id IS NULL)
+    ORDER BY e.account_id, e.source_id LIMIT 100";
+
+pub(super) async fn run(db: &Db) -> Result<VerifyReport, Error> {
+    let snapshot = db.begin_snapshot().await?;
+    let mut report = VerifyReport {
+        wallets: count(&snapshot, "SELECT COUNT(*) AS n FROM wallets").await?,
+        entries: count(&snapshot, "SELECT COUNT(*) AS n FROM ledger_entries").await?,
+        generations: count(&snapshot, "SELECT COUNT(*) AS n FROM generations").await?,
+        open_holds: count(&snapshot, "SELECT COUNT(*) AS n FROM generations WHERE status = 'pending'")
+            .await?,
+        problems: Vec::new(),
+    };
+    for row in rows(&snapshot, WALLETS).await? {
+        report
+            .problems
+            .push(VerifyProblem { account_id: number(&row, "account_id")?, message: differing(&row)? });
+    }
+    for row in rows(&snapshot, CHARGES).await? {
+        let status: String = row.try_get("", "status")?;
+        let (id, price) = (number(&row, "id")?, number(&row, "price_tokens")?);
+        let charged = number(&row, "charged_tokens")?;
+        let message = format!("generation {id} is {status} at {price} tokens, charged {charged}");
+        report.problems.push(VerifyProblem { account_id: number(&row, "account_id")?, message });
+    }
+    for row in rows(&snapshot, STRAYS).await? {
+        let reason: String = row.try_get("", "reason")?;
+        let message = format!("an entry of reason {reason} has no source {}", number(&row, "source_id")?);
+        report.problems.push(VerifyProblem { account_id: number(&row, "account_id")?, message });
+    }
+    Ok(report)
+}
+
+/// Which numbers of a wallet differ from the replay, and how.
+fn differing(row: &QueryResult) -> Result<String, Error> {
+    let pairs = [
+        ("plan tokens", "plan_has", "plan_replayed"),
+        ("permanent tokens", "permanent_has", "permanent_replayed"),
+        ("held plan tokens", "plan_held_has", "plan_held_open"),
+        ("held permanent tokens", "permanent_held_has", "permanent_held_open"),
+    ];
+    let mut differences = Vec::new();
+    for (what, has, replayed) in pairs {
+        let (has, replayed) = (number(row, has)?, number(row, replayed)?);
+        if has != replayed {
+            differences.push(format!("{what}: wallet {has}, replay {replayed}"));
+        }
+    }
+    Ok(differences.join("; "))
+}
+
+async fn rows(snapshot: &DatabaseTransaction, sql: &str) -> Result<Vec<QueryResult>, Error> {
+    let statement = Statement::from_string(snapshot.get_database_backend(), sql);
+    Ok(snapshot.query_all_raw(statement).await?)
+}
+
+async fn count(snapshot: &DatabaseTransaction, sql: &str) -> Result<i64, Error> {
+    let rows = rows(snapshot, sql).await?;
+    rows.first().map_or(Ok(0), |row| number(row, "n"))
+}
+
+fn number(row: &QueryResult, column: &str) -> Result<i64, Error> {
+    Ok(row.try_get("", column)?)
+}

@@ -1,0 +1,64 @@
+//! The database, SQLite or PostgreSQL: repositories, and the ledger, which is the only writer of balances.
+//!
+//! Entities are private. No transaction outlives a call into this crate, so none is ever open over a vendor call.
+
+mod accounts;
+mod db;
+mod entity;
+mod error;
+mod generations;
+mod ids;
+mod installation;
+mod keys;
+mod ledger;
+mod nodes;
+mod schema;
+
+pub use accounts::{AccountRecord, NewAccount};
+pub use db::DbSettings;
+pub use error::Error;
+pub use generations::{GenerationRecord, GenerationStatus};
+pub use installation::Mode;
+pub use keys::{KeyRecord, NewKey, Principal};
+pub use ledger::{Completion, Hold, Ledger, LedgerError, VerifyProblem, VerifyReport};
+pub use nodes::NodeBeat;
+pub use schema::SchemaState;
+
+use db::Db;
+use domain::port::Clock;
+use ids::Ids;
+use std::sync::Arc;
+
+/// A connected database. Clones share it.
+#[derive(Clone)]
+pub struct Storage {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    ids: Arc<Ids>,
+    ledger: Ledger,
+}
+
+impl Storage {
+    /// Connects. The schema may still be missing: see [`Storage::schema_state`].
+    ///
+    /// # Errors
+    /// [`Error::BadUrl`] for a URL of neither database, [`Error::Unavailable`] when it cannot be reached.
+    pub async fn connect(settings: &DbSettings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let db = Db::connect(settings).await?;
+        let ledger = Ledger::start(db.clone(), Arc::clone(&clock));
+        Ok(Self { ids: Arc::new(Ids::new(db.clone())), db, clock, ledger })
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// A number that nothing in this installation has had before.
+    ///
+    /// # Errors
+    /// The database's, when a new block of ids has to be reserved.
+    pub async fn next_id(&self) -> Result<i64, Error> {
+        self.ids.next().await
+    }
+}

@@ -1,0 +1,143 @@
+//! Databases of a test's own.
+
+use domain::port::Clock;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use std::{
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+use storage::{DbSettings, Storage};
+use tempfile::TempDir;
+
+/// Where the tests find a PostgreSQL on which they may make databases.
+const POSTGRES_URL: &str = "NEURALBOX_TEST_POSTGRES_URL";
+/// Set to 1 by whoever wants the tests without PostgreSQL.
+const SQLITE_ONLY: &str = "NEURALBOX_TEST_SQLITE_ONLY";
+
+/// One of the two databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The embedded default.
+    Sqlite,
+    /// For production.
+    Postgres,
+}
+
+/// A fresh, migrated database, gone when this is dropped.
+#[derive(Debug)]
+pub struct TestDatabase {
+    /// How to reach it.
+    pub url: String,
+    guard: Guard,
+}
+
+#[derive(Debug)]
+enum Guard {
+    Folder { _folder: TempDir },
+    Postgres { admin_url: String, name: String },
+}
+
+/// Makes a database, or nothing for PostgreSQL when the tests run without it on purpose.
+pub async fn database(backend: Backend) -> Option<TestDatabase> {
+    let database = match backend {
+        Backend::Sqlite => {
+            let folder = TempDir::new().expect("a temporary folder");
+            let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
+            TestDatabase { url, guard: Guard::Folder { _folder: folder } }
+        }
+        Backend::Postgres => postgres().await?,
+    };
+    let clock = Arc::new(crate::ManualClock::default());
+    database.storage(clock).await.migrate().await.expect("a fresh database migrates");
+    Some(database)
+}
+
+async fn postgres() -> Option<TestDatabase> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let Some(admin_url) = env::var(POSTGRES_URL).ok().filter(|url| !url.is_empty()) else {
+        if env::var(SQLITE_ONLY).is_ok_and(|value| value == "1") {
+            return None;
+        }
+        panic!(
+            "run `cargo xtask test`, or set {POSTGRES_URL}, or set {SQLITE_ONLY}=1 to go without PostgreSQL"
+        );
+    };
+    let name = format!("neuralbox_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let admin = connect(&admin_url).await;
+    // A process of that number may have left one behind when it was killed.
+    for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
+        admin.execute_unprepared(&sql).await.expect("the test server lets us make databases");
+    }
+    let (server, _) = admin_url.rsplit_once('/').expect("a URL that names a database");
+    let url = format!("{server}/{name}");
+    Some(TestDatabase { url, guard: Guard::Postgres { admin_url, name } })
+}
+
+async fn connect(url: &str) -> DatabaseConnection {
+    let mut options = sea_orm::ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    Database::connect(options).await.expect("the test server answers")
+}
+
+impl TestDatabase {
+    /// A connection of its own, as another process would have it.
+    pub async fn storage(&self, clock: Arc<dyn Clock>) -> Storage {
+        let settings = DbSettings {
+            url: self.url.clone(),
+            max_connections: 4,
+            acquire_timeout_ms: 10_000,
+            statement_timeout_ms: 10_000,
+        };
+        Storage::connect(&settings, clock).await.expect("the test database answers")
+    }
+
+    /// Runs statements past the storage layer, as an attacker or a bug would.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn execute(&self, sql: &str) -> Result<(), String> {
+        let db = connect(&self.url).await;
+        let result = db.execute_unprepared(sql).await;
+        result.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let Guard::Postgres { admin_url, name } = &self.guard else { return };
+        let (admin_url, sql) = (admin_url.clone(), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        // A thread of its own, for a test's runtime may be ending and cannot wait here.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.expect("a runtime");
+            runtime.block_on(async { connect(&admin_url).await.execute_unprepared(&sql).await })
+        });
+        drop(dropping.join());
+    }
+}
+
+/// Runs each named `async fn(TestDatabase)` on both databases, as tests `sqlite::name` and `postgres::name`.
+#[macro_export]
+macro_rules! on_each_database {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                if let Some(database) = $crate::database($crate::Backend::Sqlite).await {
+                    super::$test(database).await;
+                }
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                if let Some(database) = $crate::database($crate::Backend::Postgres).await {
+                    super::$test(database).await;
+                }
+            })+
+        }
+    };
+}

@@ -1,0 +1,27 @@
+//! The database schema, step by step, for SQLite and PostgreSQL.
+//!
+//! Tables are written as SQL that both databases read, names as strings: a migration must not change when an entity
+//! does. Money and instants are integers (`_tokens`, `_ms`), so both databases hold the same numbers.
+
+mod dialect;
+mod m20261122_000001_installation;
+mod m20261122_000002_accounts;
+mod m20261122_000003_ledger;
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{MigrationTrait, async_trait};
+
+/// All migrations, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_installation::Migration),
+            Box::new(m20261122_000002_accounts::Migration),
+            Box::new(m20261122_000003_ledger::Migration),
+        ]
+    }
+}
