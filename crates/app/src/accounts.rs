@@ -1,0 +1,161 @@
+//! Opening accounts, giving tokens, and keys.
+
+use crate::{App, Error, key};
+use domain::{
+    id::{AccountId, CycleId, GrantId, KeyId},
+    ledger::{Command, Cycle, OpenCycle, Reason},
+    params::FieldError,
+};
+use storage::{AccountRecord, Completion, KeyRecord, NewAccount, NewKey};
+
+const MAX_EMAIL_CHARS: usize = 254;
+const MAX_KEY_NAME_CHARS: usize = 100;
+
+/// An account to be opened.
+#[derive(Clone, Debug)]
+pub struct CreateAccount {
+    /// Its e-mail address.
+    pub email: String,
+    /// The slug of its plan.
+    pub plan: String,
+    /// Permanent NeuralBox tokens on top of what the plan gives.
+    pub tokens: i64,
+}
+
+/// An account that was opened.
+#[derive(Clone, Debug)]
+pub struct CreatedAccount {
+    /// Its id.
+    pub account_id: AccountId,
+    /// Its first key.
+    pub key: CreatedKey,
+}
+
+/// A key that was made. This is the only time it is shown.
+#[derive(Clone, Debug)]
+pub struct CreatedKey {
+    /// Its id.
+    pub id: KeyId,
+    /// The key itself.
+    pub api_key: String,
+}
+
+impl App {
+    /// Opens an account with its first cycle (or, on a plan that does not recur, its tokens for good) and its first key.
+    ///
+    /// # Errors
+    /// [`Error::Validation`], [`Error::EmailTaken`], or the database's; there is no account then.
+    pub async fn create_account(&self, request: CreateAccount) -> Result<CreatedAccount, Error> {
+        let email = check_email(&request.email)?;
+        let Some(plan) = self.catalog().plan(&request.plan) else {
+            let plans = self.catalog().plans().iter().map(|plan| plan.slug.as_str());
+            return Err(Error::Validation(vec![FieldError::new("plan", "is no plan").allowing(plans)]));
+        };
+        let account_id = AccountId(self.storage().next_id().await?);
+        let mut opening = Vec::new();
+        if plan.recurring {
+            opening.push(Command::OpenCycle(self.first_cycle(account_id, &plan.slug, plan.tokens).await?));
+        } else if plan.tokens > 0 {
+            opening.push(self.grant_command(account_id, Reason::Starter, plan.tokens).await?);
+        }
+        if request.tokens != 0 {
+            opening.push(self.grant_command(account_id, Reason::Grant, request.tokens).await?);
+        }
+        self.storage().create_account(NewAccount { id: account_id, email }, opening).await?;
+        let key = self.create_key(account_id, "default").await?;
+        Ok(CreatedAccount { account_id, key })
+    }
+
+    async fn first_cycle(&self, account_id: AccountId, plan: &str, tokens: i64) -> Result<OpenCycle, Error> {
+        let id = CycleId(self.storage().next_id().await?);
+        let starts_at = self.clock().now();
+        let ends_at =
+            starts_at.plus_months(1).ok_or_else(|| Error::Internal("the calendar ends".to_owned()))?;
+        let cycle = Cycle { id, plan: plan.to_owned(), starts_at, ends_at };
+        Ok(OpenCycle { account_id, cycle, allowance_tokens: tokens })
+    }
+
+    async fn grant_command(
+        &self,
+        account_id: AccountId,
+        reason: Reason,
+        amount_tokens: i64,
+    ) -> Result<Command<Completion>, Error> {
+        let grant_id = GrantId(self.storage().next_id().await?);
+        Ok(Command::Grant { account_id, grant_id, reason, amount_tokens })
+    }
+
+    /// Gives an account permanent tokens, and says what it can spend then.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown account, [`Error::Validation`] for an amount out of range.
+    pub async fn grant(&self, account_id: AccountId, tokens: i64) -> Result<i64, Error> {
+        let command = self.grant_command(account_id, Reason::Grant, tokens).await?;
+        self.storage().ledger().grant(command).await?;
+        let wallet = self.storage().ledger().wallet(account_id).await?;
+        Ok(wallet.spendable_tokens(self.clock().now()))
+    }
+
+    /// The account of that e-mail address.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn account_by_email(&self, email: &str) -> Result<AccountRecord, Error> {
+        self.storage().account_by_email(email).await?.ok_or(Error::NotFound("account"))
+    }
+
+    /// Makes a key for an account.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown account, [`Error::Validation`] for a bad name.
+    pub async fn create_key(&self, account_id: AccountId, name: &str) -> Result<CreatedKey, Error> {
+        let length = name.chars().count();
+        if !(1..=MAX_KEY_NAME_CHARS).contains(&length) || name.chars().any(char::is_control) {
+            let message = format!("must be 1 to {MAX_KEY_NAME_CHARS} printable characters");
+            return Err(Error::Validation(vec![FieldError::new("name", message)]));
+        }
+        self.storage().account(account_id).await?.ok_or(Error::NotFound("account"))?;
+        let api_key = key::generate().map_err(|error| Error::Internal(error.to_string()))?;
+        let id = KeyId(self.storage().next_id().await?);
+        let new = NewKey {
+            account_id,
+            id,
+            name: name.to_owned(),
+            prefix: key::shown_prefix(&api_key).to_owned(),
+            key_hash: key::hash(&api_key),
+        };
+        self.storage().create_key(new).await?;
+        Ok(CreatedKey { id, api_key })
+    }
+
+    /// An account's keys, oldest first, revoked ones included.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn keys(&self, account_id: AccountId) -> Result<Vec<KeyRecord>, Error> {
+        Ok(self.storage().keys(account_id).await?)
+    }
+
+    /// Revokes a key for good; every node refuses it within 5 s.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the account has no such key, or it was revoked before.
+    pub async fn revoke_key(&self, account_id: AccountId, key_id: KeyId) -> Result<(), Error> {
+        let revoked = self.storage().revoke_key(account_id, key_id).await?;
+        if revoked { Ok(()) } else { Err(Error::NotFound("key")) }
+    }
+}
+
+/// An address is taken as it is, so far as it can be one: something, an at sign, something.
+fn check_email(email: &str) -> Result<String, Error> {
+    let email = email.trim();
+    let has_form = email
+        .split_once('@')
+        .is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@'));
+    let is_clean = !email.chars().any(|c| c.is_whitespace() || c.is_control());
+    if has_form && is_clean && email.len() <= MAX_EMAIL_CHARS {
+        return Ok(email.to_owned());
+    }
+    let message = format!("must be an e-mail address of at most {MAX_EMAIL_CHARS} characters");
+    Err(Error::Validation(vec![FieldError::new("email", message)]))
+}

@@ -1,0 +1,157 @@
+//! What a use-case answers when it does not do what was asked.
+
+use domain::{
+    id::GenerationId,
+    ledger::Refusal,
+    params::FieldError,
+    port::{ProviderError, ProviderErrorKind},
+};
+use storage::LedgerError;
+
+/// Why a use-case did not do what was asked. Nothing was charged, except where a case says otherwise.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The key is missing, malformed, unknown or revoked.
+    #[error("a valid API key is needed: Authorization: Bearer nb_…")]
+    NotAuthenticated,
+    /// The account's plan does not cover it.
+    #[error("this needs plan {required_plan}; the account is on {plan}")]
+    InsufficientPlan {
+        /// The lowest plan that would do.
+        required_plan: String,
+        /// The account's.
+        plan: String,
+    },
+    /// There is nothing of that name here, or it is somebody else's.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// Fields of the request are wrong: all of them are named.
+    #[error("the request has wrong fields")]
+    Validation(Vec<FieldError>),
+    /// The balance does not cover the price.
+    #[error("the balance of {available} tokens does not cover the price of {required}")]
+    InsufficientTokens {
+        /// NeuralBox tokens needed.
+        required: i64,
+        /// NeuralBox tokens there are.
+        available: i64,
+    },
+    /// The model cannot be used now, through no fault of the client's.
+    #[error("{model} is not available: {reason}")]
+    ModelUnavailable {
+        /// The slug.
+        model: String,
+        /// Why, for the client.
+        reason: &'static str,
+    },
+    /// The vendor refused the content.
+    #[error("the vendor refused the content")]
+    ContentRefused,
+    /// The vendor failed.
+    #[error("{provider} failed: {}", kind.name())]
+    Provider {
+        /// The vendor.
+        provider: String,
+        /// How.
+        kind: ProviderErrorKind,
+    },
+    /// We cannot take it now.
+    #[error("the service cannot take this now; try again shortly")]
+    Overloaded,
+    /// The database went away while the generation was settled: it may have been charged or not.
+    #[error("the outcome is not known yet; see GET /api/v2/generate/{{id}}")]
+    OutcomeUnknown,
+    /// The e-mail address belongs to an account already.
+    #[error("an account with this e-mail address exists")]
+    EmailTaken,
+    /// A fault of ours. The text is for the log, not for the client.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// Its code in the API.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotAuthenticated => "not_authenticated",
+            Self::InsufficientPlan { .. } => "insufficient_plan",
+            Self::NotFound(_) => "not_found",
+            Self::Validation(_) | Self::EmailTaken => "validation_error",
+            Self::InsufficientTokens { .. } => "insufficient_tokens",
+            Self::ModelUnavailable { .. } => "model_unavailable",
+            Self::ContentRefused => "content_refused",
+            Self::Provider { .. } => "provider_error",
+            Self::Overloaded | Self::OutcomeUnknown => "overloaded",
+            Self::Internal(_) => "internal_error",
+        }
+    }
+
+    /// What a vendor's error is to the client of `model`.
+    pub(crate) fn from_provider(error: &ProviderError, vendor: &str, model: &str) -> Self {
+        let unavailable = |reason| Self::ModelUnavailable { model: model.to_owned(), reason };
+        match error.kind {
+            ProviderErrorKind::ContentRefused => Self::ContentRefused,
+            ProviderErrorKind::BadKey | ProviderErrorKind::NotConfigured => {
+                unavailable("the vendor does not accept our key")
+            }
+            ProviderErrorKind::QuotaExhausted => unavailable("our quota at the vendor is used up"),
+            ProviderErrorKind::ModelGone => unavailable("the vendor no longer serves it"),
+            kind @ (ProviderErrorKind::Timeout
+            | ProviderErrorKind::Overloaded
+            | ProviderErrorKind::RateLimited
+            | ProviderErrorKind::BadResponse
+            | ProviderErrorKind::StreamCut
+            | ProviderErrorKind::RejectedRequest) => Self::Provider { provider: vendor.to_owned(), kind },
+        }
+    }
+}
+
+impl From<storage::Error> for Error {
+    fn from(error: storage::Error) -> Self {
+        match error {
+            storage::Error::Unavailable(_) | storage::Error::Overloaded | storage::Error::LedgerStopped => {
+                tracing::warn!(%error, "the database did not answer");
+                Self::Overloaded
+            }
+            storage::Error::OutcomeUnknown => Self::OutcomeUnknown,
+            storage::Error::EmailTaken => Self::EmailTaken,
+            storage::Error::BadUrl
+            | storage::Error::OutOfIds
+            | storage::Error::BadRow(_)
+            | storage::Error::Database(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<LedgerError> for Error {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Storage(error) => error.into(),
+            LedgerError::Refused(Refusal::InsufficientTokens { required_tokens, available_tokens }) => {
+                Self::InsufficientTokens { required: required_tokens, available: available_tokens }
+            }
+            LedgerError::Refused(Refusal::UnknownAccount) => Self::NotFound("account"),
+            LedgerError::Refused(Refusal::UnknownGeneration) => Self::NotFound("generation"),
+            LedgerError::Refused(Refusal::BadAmount) => {
+                let range = format!("1..{}", domain::ledger::MAX_AMOUNT_TOKENS);
+                Self::Validation(vec![FieldError::new("tokens", "is out of range").allowing([range])])
+            }
+            LedgerError::Refused(refusal @ Refusal::Inconsistent) => Self::Internal(refusal.to_string()),
+        }
+    }
+}
+
+/// A generation that was begun and failed, or one that was refused before it began.
+#[derive(Clone, Debug)]
+pub struct FailedGeneration {
+    /// The generation, once its hold had been taken.
+    pub generation_id: Option<GenerationId>,
+    /// Why.
+    pub error: Error,
+}
+
+impl From<Error> for FailedGeneration {
+    fn from(error: Error) -> Self {
+        Self { generation_id: None, error }
+    }
+}

@@ -1,0 +1,67 @@
+//! Generating: price, hold, call the vendor, settle.
+//!
+//! Hold, call and settle run in one task of their own, spawned before the hold is taken. Whoever asked only listens, so a
+//! client that goes away strands nothing: the generation runs on and is charged if it completes.
+
+mod in_flight;
+mod order;
+mod running;
+mod task;
+
+pub(crate) use in_flight::InFlight;
+pub use running::{Finished, Running};
+
+use crate::{App, Caller, Error, FailedGeneration};
+use domain::id::GenerationId;
+use running::Progress;
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+use tracing::Instrument;
+
+/// A generation that a client asks for.
+#[derive(Clone, Debug)]
+pub struct GenerateRequest {
+    /// The slug of the model.
+    pub model: String,
+    /// Its parameters, content included, as the client sent them.
+    pub params: Map<String, Value>,
+    /// Whether the answer is wanted in pieces as it comes.
+    pub stream: bool,
+}
+
+impl App {
+    /// Begins a generation. When this answers, its tokens are held and its vendor is being called.
+    ///
+    /// # Errors
+    /// Whatever is found before the hold is taken: [`Error::NotFound`], [`Error::Validation`],
+    /// [`Error::InsufficientPlan`], [`Error::ModelUnavailable`], [`Error::InsufficientTokens`], [`Error::Overloaded`].
+    pub async fn generate(
+        &self,
+        caller: &Caller,
+        request: GenerateRequest,
+    ) -> Result<Running, FailedGeneration> {
+        if self.inner.tasks.is_closed() {
+            return Err(Error::Overloaded.into());
+        }
+        let id = GenerationId(self.storage().next_id().await.map_err(Error::from)?);
+        let order = self.read_order(caller, id, request)?;
+        let model_slug = order.model_slug.clone();
+        let span = tracing::info_span!(
+            "generation",
+            id = id.0,
+            account = caller.account_id.0,
+            model = model_slug,
+            price_tokens = order.price_tokens,
+            outcome = tracing::field::Empty,
+        );
+        let (sender, progress) = watch::channel(Progress::default());
+        let entered = self.inner.in_flight.enter(id);
+        let app = self.clone();
+        let work = async move {
+            app.carry_out(order, &sender).await;
+            drop(entered);
+        };
+        self.inner.tasks.spawn(work.instrument(span));
+        Running::begun(id, model_slug, progress).await
+    }
+}

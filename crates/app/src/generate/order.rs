@@ -1,0 +1,77 @@
+//! From a client's request to a priced order; nothing is held or called yet.
+
+use super::GenerateRequest;
+use crate::{App, Caller, Error};
+use domain::{
+    catalog::{Category, Model, Purpose, VendorPrice},
+    id::{AccountId, GenerationId, KeyId},
+    params::{FieldError, Params},
+    port::{Call, Input},
+    pricing,
+};
+
+/// What is to be held and called.
+pub(super) struct Order {
+    pub(super) account_id: AccountId,
+    pub(super) key_id: KeyId,
+    pub(super) model_slug: String,
+    pub(super) price_tokens: i64,
+    pub(super) vendor_price: Option<VendorPrice>,
+    /// The words of the request, for its record.
+    pub(super) prompt: Option<String>,
+    pub(super) call: Call,
+}
+
+impl App {
+    /// Reads a request: the model exists, the parameters are right, the plan covers it, and it can be used now.
+    pub(super) fn read_order(
+        &self,
+        caller: &Caller,
+        id: GenerationId,
+        request: GenerateRequest,
+    ) -> Result<Order, Error> {
+        let model = self.model(&request.model)?;
+        let params = read_params(model, &request)?;
+        if !self.catalog().plan_covers(&caller.plan, &model.min_plan) {
+            let (required_plan, plan) = (model.min_plan.clone(), caller.plan.clone());
+            return Err(Error::InsufficientPlan { required_plan, plan });
+        }
+        if let Some(reason) = self.availability(model).reason() {
+            return Err(Error::ModelUnavailable { model: model.slug.clone(), reason });
+        }
+        let quote = pricing::quote(model, &params, 1);
+        let quote = quote.ok_or_else(|| Error::Internal(format!("{} has no price", model.slug)))?;
+        Ok(Order {
+            account_id: caller.account_id,
+            key_id: caller.key_id,
+            model_slug: model.slug.clone(),
+            price_tokens: quote.token_cost,
+            vendor_price: model.vendor_price,
+            prompt: params.subject(),
+            call: Call {
+                generation_id: id,
+                vendor: model.vendor.clone(),
+                upstream: model.upstream.clone(),
+                input: Input::Text(model.text_input(&params)),
+                stream: request.stream,
+            },
+        })
+    }
+}
+
+/// The request's parameters, or every wrong field of it, `stream` included.
+fn read_params(model: &Model, request: &GenerateRequest) -> Result<Params, Error> {
+    let read = model.read_params(&request.params, Purpose::Generate);
+    let mut errors = read.as_ref().err().cloned().unwrap_or_default();
+    if request.stream && !model.supports_streaming() {
+        let error = FieldError::new("stream", format!("{} does not stream", model.slug));
+        errors.push(error.allowing(["false"]));
+    }
+    if model.category == Category::Stt {
+        errors.push(FieldError::new("model", "speech to text is asked for at POST /stt"));
+    }
+    match read {
+        Ok(params) if errors.is_empty() => Ok(params),
+        _ => Err(Error::Validation(errors)),
+    }
+}

@@ -1,0 +1,137 @@
+//! The use-cases. Each is a method of [`App`], called by the API, the worker and the command line alike.
+
+mod accounts;
+mod authenticate;
+mod error;
+mod generate;
+mod key;
+mod liveness;
+mod node;
+mod records;
+mod recover;
+mod sell;
+
+pub use accounts::{CreateAccount, CreatedAccount, CreatedKey};
+pub use authenticate::Caller;
+pub use error::{Error, FailedGeneration};
+pub use generate::{Finished, GenerateRequest, Running};
+pub use node::HEARTBEAT_MS;
+pub use records::{Balance, GenerationView};
+pub use recover::Recovered;
+
+use authenticate::KeyCache;
+use domain::{
+    catalog::Catalog,
+    id::{AccountId, GenerationId, NodeId},
+    port::{Clock, Provider},
+};
+use generate::InFlight;
+use liveness::Watch;
+use std::sync::{Arc, Mutex};
+use storage::Storage;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What a deployment decides about the use-cases.
+#[derive(Clone, Copy, Debug)]
+pub struct AppSettings {
+    /// Whether vendors are the sandbox, where retirement days do not apply.
+    pub is_sandbox: bool,
+    /// Milliseconds that a text generation may take at its vendor, retries included.
+    pub text_timeout_ms: i64,
+    /// Milliseconds that running generations get to finish when the process ends.
+    pub shutdown_grace_ms: u64,
+}
+
+/// The use-cases over one database and one set of vendors. Clones share it.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    storage: Storage,
+    provider: Arc<dyn Provider>,
+    catalog: Catalog,
+    clock: Arc<dyn Clock>,
+    settings: AppSettings,
+    keys: KeyCache,
+    node_id: Mutex<Option<NodeId>>,
+    watch: Mutex<Watch>,
+    in_flight: InFlight,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+impl App {
+    /// Puts the parts together. Nothing runs yet; a process that generates calls [`App::register_node`] first.
+    pub fn new(
+        storage: Storage,
+        provider: Arc<dyn Provider>,
+        catalog: Catalog,
+        clock: Arc<dyn Clock>,
+        settings: AppSettings,
+    ) -> Self {
+        let inner = Inner {
+            storage,
+            provider,
+            catalog,
+            clock,
+            settings,
+            keys: KeyCache::new(),
+            node_id: Mutex::new(None),
+            watch: Mutex::new(Watch::default()),
+            in_flight: InFlight::default(),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The catalog.
+    pub fn catalog(&self) -> &Catalog {
+        &self.inner.catalog
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    fn storage(&self) -> &Storage {
+        &self.inner.storage
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] when it does not.
+    pub async fn ready(&self) -> Result<(), Error> {
+        Ok(self.storage().ping().await?)
+    }
+
+    /// Replays the ledger.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn verify_ledger(&self) -> Result<storage::VerifyReport, Error> {
+        Ok(self.storage().ledger().verify().await?)
+    }
+
+    /// Lets running generations finish, gives back what does not in time, and signs this process off.
+    pub async fn shut_down(&self) {
+        self.inner.tasks.close();
+        let grace = std::time::Duration::from_millis(self.inner.settings.shutdown_grace_ms);
+        if tokio::time::timeout(grace, self.inner.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                running = self.inner.tasks.len(),
+                "generations are given back at the end of the grace"
+            );
+            self.inner.shutdown.cancel();
+            self.inner.tasks.wait().await;
+        }
+        self.end_node().await;
+    }
+}
+
+/// A generation's full name.
+type HoldKey = (AccountId, GenerationId);

@@ -1,0 +1,56 @@
+//! Reading what is on record.
+
+use crate::{App, Caller, Error};
+use domain::{id::GenerationId, time::Timestamp};
+use storage::GenerationRecord;
+
+/// What an account can spend, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// NeuralBox tokens free to spend: of the running cycle, and permanent ones.
+    pub token_balance: i64,
+    /// The slug of the plan in force now.
+    pub plan: String,
+    /// When its cycle ends; `None` on the free plan.
+    pub plan_expires_at: Option<Timestamp>,
+}
+
+/// A generation as its owner sees it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GenerationView {
+    /// Its record.
+    pub record: GenerationRecord,
+    /// NeuralBox tokens that the account can spend now.
+    pub balance_tokens: i64,
+}
+
+impl App {
+    /// What the caller can spend, read from the ledger.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn balance(&self, caller: &Caller) -> Result<Balance, Error> {
+        let wallet = self.storage().ledger().wallet(caller.account_id).await?;
+        let now = self.clock().now();
+        let cycle = wallet.running_cycle(now);
+        Ok(Balance {
+            token_balance: wallet.spendable_tokens(now),
+            plan: cycle.map_or_else(|| domain::plan::FREE_PLAN.to_owned(), |cycle| cycle.plan.clone()),
+            plan_expires_at: cycle.map(|cycle| cycle.ends_at),
+        })
+    }
+
+    /// A generation of the caller's. On a plan without API access it stays readable with the key that started it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for somebody else's; [`Error::InsufficientPlan`].
+    pub async fn generation(&self, caller: &Caller, id: GenerationId) -> Result<GenerationView, Error> {
+        let record = self.storage().generation(caller.account_id, id).await?;
+        if record.as_ref().is_none_or(|record| record.key_id != caller.key_id) {
+            self.require_api_access(caller)?;
+        }
+        let record = record.ok_or(Error::NotFound("generation"))?;
+        let wallet = self.storage().ledger().wallet(caller.account_id).await?;
+        Ok(GenerationView { record, balance_tokens: wallet.spendable_tokens(self.clock().now()) })
+    }
+}

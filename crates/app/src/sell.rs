@@ -1,0 +1,52 @@
+//! What is sold, and for how much.
+
+use crate::{App, Error};
+use domain::{
+    catalog::{Availability, Model, Purpose},
+    params::FieldError,
+    pricing::{self, MAX_COUNT, Quote},
+};
+use serde_json::{Map, Value};
+
+impl App {
+    /// The model of that slug.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn model(&self, slug: &str) -> Result<&Model, Error> {
+        self.catalog().model(slug).ok_or(Error::NotFound("model"))
+    }
+
+    /// Whether a model can be used now.
+    pub fn availability(&self, model: &Model) -> Availability {
+        let provider = &self.inner.provider;
+        if !provider.serves(&model.vendor, model.category) {
+            Availability::NotServed
+        } else if !provider.is_configured(&model.vendor) {
+            Availability::NoKey
+        } else if !self.inner.settings.is_sandbox && model.is_retired(self.clock().now()) {
+            Availability::Retired
+        } else {
+            Availability::Available
+        }
+    }
+
+    /// What `count` generations cost. Content parameters may be missing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown model, [`Error::Validation`] with every wrong field.
+    pub fn quote(&self, slug: &str, params: &Map<String, Value>, count: i64) -> Result<Quote, Error> {
+        let model = self.model(slug)?;
+        let read = model.read_params(params, Purpose::Quote);
+        let mut errors = read.as_ref().err().cloned().unwrap_or_default();
+        if !(1..=MAX_COUNT).contains(&count) {
+            let error = FieldError::new("count", "must be a whole number within the range");
+            errors.push(error.allowing([format!("1..{MAX_COUNT}")]));
+        }
+        match read {
+            Ok(params) if errors.is_empty() => pricing::quote(model, &params, count)
+                .ok_or_else(|| Error::Internal(format!("{slug} has no price for its parameters"))),
+            _ => Err(Error::Validation(errors)),
+        }
+    }
+}
