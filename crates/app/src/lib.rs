@@ -18,6 +18,9 @@ pub use generate::{Finished, GenerateRequest, Running};
 pub use node::HEARTBEAT_MS;
 pub use records::{Balance, GenerationView};
 pub use recover::Recovered;
+pub use storage::{
+    AccountRecord, GenerationRecord, GenerationStatus, KeyRecord, VerifyProblem, VerifyReport,
+};
 
 use authenticate::KeyCache;
 use domain::{
@@ -113,7 +116,7 @@ impl App {
     ///
     /// # Errors
     /// The database's.
-    pub async fn verify_ledger(&self) -> Result<storage::VerifyReport, Error> {
+    pub async fn verify_ledger(&self) -> Result<VerifyReport, Error> {
         Ok(self.storage().ledger().verify().await?)
     }
 

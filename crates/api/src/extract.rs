@@ -1,0 +1,107 @@
+//! What handlers take from a request.
+
+use crate::error::ApiError;
+use app::{App, Caller};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Query, Request},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+    response::IntoResponse,
+};
+use domain::params::FieldError;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// The holder of a valid key, on whatever plan.
+pub(crate) struct AnyPlan(pub(crate) Caller);
+
+/// The holder of a valid key, on a plan where keys work.
+pub(crate) struct Authenticated(pub(crate) Caller);
+
+impl FromRequestParts<App> for AnyPlan {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let key = bearer(&parts.headers).ok_or(app::Error::NotAuthenticated)?;
+        Ok(Self(app.authenticate(key).await?))
+    }
+}
+
+impl FromRequestParts<App> for Authenticated {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let AnyPlan(caller) = AnyPlan::from_request_parts(parts, app).await?;
+        app.require_api_access(&caller)?;
+        Ok(Self(caller))
+    }
+}
+
+/// The token of `Authorization: Bearer …`; the scheme's name is read without regard to case (RFC 9110, 11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// A JSON object as the whole body, without U+0000 in any of its strings.
+pub(crate) struct JsonObject(pub(crate) Map<String, Value>);
+
+impl<S: Send + Sync> FromRequest<S> for JsonObject {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = content_type.and_then(|value| value.split(';').next()).map(str::trim);
+        if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
+            return Err(ApiError::bad_request("the content type must be application/json"));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            match rejection.into_response().status() {
+                StatusCode::PAYLOAD_TOO_LARGE => ApiError::payload_too_large(),
+                _ => ApiError::bad_request("the body could not be read"),
+            }
+        })?;
+        let value = serde_json::from_slice::<Value>(&bytes)
+            .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))?;
+        let Value::Object(object) = value else {
+            return Err(ApiError::bad_request("the body must be a JSON object"));
+        };
+        match find_nul(&object, "") {
+            Some(path) => Err(ApiError::field(FieldError::new(path, "must not hold the character U+0000"))),
+            None => Ok(Self(object)),
+        }
+    }
+}
+
+/// Where a string, or a name, holds U+0000, which databases cannot keep.
+fn find_nul(object: &Map<String, Value>, path: &str) -> Option<String> {
+    object.iter().find_map(|(name, value)| {
+        let path = if path.is_empty() { name.replace('\0', "?") } else { format!("{path}.{name}") };
+        if name.contains('\0') { Some(path) } else { find_nul_in(value, &path) }
+    })
+}
+
+fn find_nul_in(value: &Value, path: &str) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then(|| path.to_owned()),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(index, item)| find_nul_in(item, &format!("{path}[{index}]")))
+        }
+        Value::Object(object) => find_nul(object, path),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// The query string as `T`; what does not fit is 422.
+pub(crate) struct QueryOf<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryOf<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query
+            .map(|Query(query)| Self(query))
+            .map_err(|rejection| ApiError::field(FieldError::new("query", rejection.body_text())))
+    }
+}

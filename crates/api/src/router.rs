@@ -1,0 +1,88 @@
+//! Every route, in one table. A test walks it: what is not public refuses a call without a key, and what reaches a vendor
+//! takes a hold first.
+
+use crate::{
+    error::ApiError,
+    request_id,
+    routes::{balance, generate, health, models, packages, plans},
+};
+use app::App;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{MethodRouter, get, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// The largest request body, in bytes: a conversation with a few pictures in it.
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// The holder of a valid key, on a plan where keys work.
+    Key,
+    /// The holder of a valid key on any plan; the handler says what may be seen.
+    AnyPlanKey,
+}
+
+/// One route.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Its path, with parameters in braces.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// Whether a vendor is called for it, which only happens under a hold.
+    pub reaches_vendor: bool,
+    handler: fn() -> MethodRouter<App>,
+}
+
+impl Route {
+    const fn get(path: &'static str, access: Access, handler: fn() -> MethodRouter<App>) -> Self {
+        Self { method: "GET", path, access, reaches_vendor: false, handler }
+    }
+
+    const fn post(path: &'static str, access: Access, handler: fn() -> MethodRouter<App>) -> Self {
+        Self { method: "POST", path, access, reaches_vendor: false, handler }
+    }
+
+    const fn reaching_vendor(self) -> Self {
+        Self { reaches_vendor: true, ..self }
+    }
+}
+
+/// All routes.
+pub const ROUTES: [Route; 11] = [
+    Route::get("/healthz", Access::Public, || get(health::alive)),
+    Route::get("/readyz", Access::Public, || get(health::ready)),
+    Route::get("/api/v2/models", Access::Public, || get(models::list::list)),
+    Route::get("/api/v2/models/{slug}", Access::Public, || get(models::show::show)),
+    Route::post("/api/v2/models/{slug}/calculate-price", Access::Public, || {
+        post(models::calculate_price::calculate_price)
+    }),
+    Route::get("/api/v2/plans", Access::Public, || get(plans::list)),
+    Route::get("/api/v2/packages", Access::Public, || get(packages::list)),
+    Route::get("/api/v2/balance", Access::Key, || get(balance::show)),
+    Route::post("/api/v2/generate", Access::Key, || post(generate::create::create)).reaching_vendor(),
+    Route::post("/api/v2/generate/stream", Access::Key, || post(generate::stream::stream)).reaching_vendor(),
+    Route::get("/api/v2/generate/{id}", Access::AnyPlanKey, || get(generate::show::show)),
+];
+
+/// The whole API over `app`.
+pub fn router(app: App) -> Router {
+    let router =
+        ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
+    router
+        .fallback(async || ApiError::not_found("route"))
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(|_| ApiError::panicked()))
+        .layer(middleware::from_fn(request_id::layer))
+        .with_state(app)
+}

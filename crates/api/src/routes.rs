@@ -1,0 +1,8 @@
+//! Handlers, one a file.
+
+pub(crate) mod balance;
+pub(crate) mod generate;
+pub(crate) mod health;
+pub(crate) mod models;
+pub(crate) mod packages;
+pub(crate) mod plans;

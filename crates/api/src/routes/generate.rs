@@ -1,0 +1,6 @@
+//! Generations.
+
+pub(crate) mod create;
+mod request;
+pub(crate) mod show;
+pub(crate) mod stream;

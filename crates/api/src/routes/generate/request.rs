@@ -1,0 +1,56 @@
+//! The body of a generation's request.
+
+use crate::error::ApiError;
+use app::GenerateRequest;
+use axum::http::HeaderMap;
+use domain::params::FieldError;
+use serde_json::{Map, Value};
+
+/// Reads the body: `model`, `stream`, and parameters, which may stand at the top level or under `params`. Whether a
+/// parameter is one of the model's is for the model to say.
+pub(super) fn read(headers: &HeaderMap, mut body: Map<String, Value>) -> Result<GenerateRequest, ApiError> {
+    // A client that sends it relies on it: better no than a second charge.
+    if headers.contains_key("idempotency-key") {
+        return Err(ApiError::bad_request("this version does not take Idempotency-Key"));
+    }
+    let mut errors = Vec::new();
+    let model = match body.remove("model") {
+        Some(Value::String(model)) => model,
+        _ => {
+            errors.push(FieldError::new("model", "must be the slug of a model"));
+            String::new()
+        }
+    };
+    let mut params = match body.remove("params") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(params)) => params,
+        Some(_) => {
+            errors.push(FieldError::new("params", "must be an object"));
+            Map::new()
+        }
+    };
+    for (name, value) in body {
+        match params.get(&name) {
+            Some(other) if *other != value => {
+                let message = "stands at the top level and under params, with different values";
+                errors.push(FieldError::new(name, message));
+            }
+            _ => {
+                params.insert(name, value);
+            }
+        }
+    }
+    let stream = match params.remove("stream") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(stream)) => stream,
+        Some(_) => {
+            errors.push(FieldError::new("stream", "must be true or false").allowing(["true", "false"]));
+            false
+        }
+    };
+    if errors.is_empty() {
+        Ok(GenerateRequest { model, params, stream })
+    } else {
+        Err(ApiError::validation(errors))
+    }
+}

@@ -1,0 +1,70 @@
+//! A generation.
+
+use app::{Finished, GenerationStatus, GenerationView};
+use domain::{id::GenerationId, time::Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+#[derive(Serialize)]
+pub(crate) struct GenerationBody {
+    id: GenerationId,
+    status: &'static str,
+    model_slug: String,
+    result_text: Option<String>,
+    result_url: Option<String>,
+    thumbnail_url: Option<String>,
+    error: Option<String>,
+    error_code: Option<String>,
+    tokens_spent: i64,
+    processing_ms: Option<i64>,
+    result_metadata: Value,
+    balance_remaining: i64,
+    created_at: Timestamp,
+    completed_at: Option<Timestamp>,
+}
+
+impl From<&Finished> for GenerationBody {
+    fn from(finished: &Finished) -> Self {
+        Self {
+            id: finished.id,
+            status: GenerationStatus::Completed.name(),
+            model_slug: finished.model_slug.clone(),
+            result_text: Some(finished.text.clone()),
+            result_url: None,
+            thumbnail_url: None,
+            error: None,
+            error_code: None,
+            tokens_spent: finished.tokens_spent,
+            processing_ms: Some(finished.completed_at.ms_since(finished.created_at)),
+            result_metadata: finished.metadata.clone(),
+            balance_remaining: finished.balance_tokens,
+            created_at: finished.created_at,
+            completed_at: Some(finished.completed_at),
+        }
+    }
+}
+
+impl From<GenerationView> for GenerationBody {
+    fn from(GenerationView { record, balance_tokens }: GenerationView) -> Self {
+        let metadata = record.result_metadata.and_then(|json| serde_json::from_str(&json).ok());
+        Self {
+            id: record.id,
+            status: record.status.name(),
+            model_slug: record.model_slug,
+            result_text: record.result_text,
+            result_url: None,
+            thumbnail_url: None,
+            error: record.error_message,
+            error_code: record.error_code,
+            tokens_spent: match record.status {
+                GenerationStatus::Completed => record.price_tokens,
+                GenerationStatus::Pending | GenerationStatus::Failed => 0,
+            },
+            processing_ms: record.completed_at.map(|at| at.ms_since(record.created_at)),
+            result_metadata: metadata.unwrap_or_else(|| json!({})),
+            balance_remaining: balance_tokens,
+            created_at: record.created_at,
+            completed_at: record.completed_at,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What the domain promises, seen from outside: one binary, a module for each subject.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "numbers in tests are small, and a debug build checks them"
+)]
+
+mod catalog;
+mod catalog_mistakes;
+mod ledger;
+mod messages;
+mod milli;
+mod params;
+mod pricing;
+mod time;
+
+use domain::catalog::{Catalog, Model, Sources};
+use serde_json::{Map, Value};
+use std::sync::LazyLock;
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::parse(&Sources::default()).unwrap());
+
+fn model(slug: &str) -> &'static Model {
+    CATALOG.model(slug).unwrap()
+}
+
+/// A request's parameters, written with `json!`.
+fn object(value: &Value) -> &Map<String, Value> {
+    value.as_object().unwrap()
+}

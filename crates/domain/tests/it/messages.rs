@@ -1,0 +1,243 @@
+//! Conversations.
+
+use crate::{model, object};
+use domain::{
+    catalog::Purpose,
+    params::Milli,
+    text::{IMAGE_COUNTS_AS_CHARS, Image, MAX_IMAGES, MAX_MESSAGES, Message, Part, Role, TextInput},
+};
+use serde_json::{Value, json};
+
+const PIXEL: &str = "data:image/png;base64,iVBORw0KGgo=";
+const PICTURE: &str = "https://example.com/fox.jpg";
+
+fn input(slug: &str, params: &Value) -> Result<TextInput, Vec<String>> {
+    let model = model(slug);
+    let read = model.read_params(object(params), Purpose::Generate);
+    read.map(|params| model.text_input(&params))
+        .map_err(|errors| errors.into_iter().map(|e| e.field).collect())
+}
+
+/// Exactly these fields are refused, in this order.
+fn check_refused(slug: &str, params: &Value, fields: &[&str]) {
+    assert_eq!(input(slug, params).unwrap_err(), fields, "{slug} {params}");
+}
+
+fn user(content: Value) -> Value {
+    json!({"messages": [{"role": "user", "content": content}]})
+}
+
+fn image(url: &str) -> Value {
+    json!({"type": "image_url", "image_url": {"url": url}})
+}
+
+#[test]
+fn exactly_one_of_prompt_and_messages() {
+    let both = json!({"prompt": "?", "messages": [{"role": "user", "content": "?"}]});
+    check_refused("gpt-5", &both, &["messages"]);
+    check_refused("gpt-5", &json!({}), &["prompt"]);
+    check_refused("gpt-5", &json!({"system": "Be brief."}), &["prompt"]);
+    let quoted = model("gpt-5").read_params(object(&both), Purpose::Quote).unwrap_err();
+    assert_eq!(quoted.len(), 1);
+}
+
+#[test]
+fn a_prompt_is_a_message_of_the_user() {
+    let asked = input("deepseek-v3", &json!({"prompt": "Why?", "system": "Be brief.", "temperature": 0.7}));
+    let expected = TextInput {
+        system: Some("Be brief.".to_owned()),
+        messages: vec![Message::text(Role::User, "Why?")],
+        max_output_tokens: 8_192,
+        temperature: Some(Milli(700)),
+        top_p: None,
+    };
+    assert_eq!(asked.unwrap(), expected);
+}
+
+#[test]
+fn system_messages_join_the_instructions() {
+    let asked = input(
+        "claude-haiku-4.5",
+        &json!({"max_tokens": 10, "system": "One.", "messages": [
+            {"role": "system", "content": "Two."},
+            {"role": "user", "content": [{"type": "text", "text": "Hi"}, image(PIXEL), image(PICTURE)]},
+            {"role": "assistant", "content": "Hello."},
+            {"role": "system", "content": [{"type": "text", "text": "Three."}]},
+            {"role": "user", "content": "Who is it?"},
+        ]}),
+    );
+    let pixel = Image::Data { media_type: "image/png".to_owned(), base64: "iVBORw0KGgo=".to_owned() };
+    let parts =
+        vec![Part::Text("Hi".to_owned()), Part::Image(pixel), Part::Image(Image::Url(PICTURE.to_owned()))];
+    let expected = TextInput {
+        system: Some("One.\n\nTwo.\n\nThree.".to_owned()),
+        messages: vec![
+            Message { role: Role::User, parts },
+            Message::text(Role::Assistant, "Hello."),
+            Message::text(Role::User, "Who is it?"),
+        ],
+        max_output_tokens: 10,
+        temperature: None,
+        top_p: None,
+    };
+    assert_eq!(asked.unwrap(), expected);
+}
+
+#[test]
+fn the_subject_is_what_the_user_said_last() {
+    let check = |params: Value, subject: &str| {
+        let params = model("gpt-5").read_params(object(&params), Purpose::Generate).unwrap();
+        assert_eq!(params.subject().as_deref(), Some(subject));
+    };
+    check(json!({"prompt": "Why?", "system": "Be brief."}), "Why?");
+    check(
+        user(json!([{"type": "text", "text": "Who"}, image(PICTURE), {"type": "text", "text": "is it?"}])),
+        "Who\nis it?",
+    );
+    let turns = [("user", "One"), ("user", "Two"), ("assistant", "Three"), ("system", "Four")];
+    let turns = turns.map(|(role, content)| json!({"role": role, "content": content}));
+    check(json!({"messages": turns}), "Two");
+}
+
+#[test]
+fn wrong_shapes_are_named() {
+    let check = |messages: Value, fields: &[&str]| {
+        check_refused("gpt-5", &json!({"messages": messages}), fields);
+    };
+    check(json!("Why?"), &["messages"]);
+    check(json!({"role": "user", "content": "?"}), &["messages"]);
+    check(json!([]), &["messages"]);
+    check(json!(["Why?"]), &["messages[0]"]);
+    check(json!([{"role": "user"}]), &["messages[0].content"]);
+    check(json!([{"content": "?"}]), &["messages[0].role"]);
+    check(json!([{"role": "tool", "content": "?"}]), &["messages[0].role"]);
+    check(json!([{"role": "User", "content": "?"}]), &["messages[0].role"]);
+    check(json!([{"role": 1, "content": "?"}]), &["messages[0].role"]);
+    check(json!([{"role": "user", "content": ""}]), &["messages[0].content"]);
+    check(json!([{"role": "user", "content": []}]), &["messages[0].content"]);
+    check(json!([{"role": "user", "content": null}]), &["messages[0].content"]);
+    check(json!([{"role": "user", "content": 7}]), &["messages[0].content"]);
+    check(json!([{"role": "user", "content": "?", "name": "Ann"}]), &["messages[0].name"]);
+    check(json!([{"role": "assistant", "content": "!"}]), &["messages"]);
+    check(json!([{"role": "system", "content": "!"}]), &["messages"]);
+    let several = json!([
+        {"role": "user", "content": "?"},
+        {"role": "robot", "content": ""},
+        {"role": "user", "content": [{"type": "text", "text": "?"}, {"type": "video"}]},
+    ]);
+    check(several, &["messages[1].role", "messages[1].content", "messages[2].content[1].type"]);
+}
+
+#[test]
+fn wrong_parts_are_named() {
+    let check = |part: Value, field: &str| {
+        check_refused("gpt-5", &user(json!([part])), &[&format!("messages[0].content[0]{field}")]);
+    };
+    check(json!("Why?"), "");
+    check(json!({"text": "?"}), ".type");
+    check(json!({"type": "text"}), ".text");
+    check(json!({"type": "text", "text": ""}), ".text");
+    check(json!({"type": "text", "text": "?", "bold": true}), ".bold");
+    check(json!({"type": "image_url"}), ".image_url");
+    check(json!({"type": "image_url", "image_url": {}}), ".image_url");
+    check(json!({"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}}), ".image_url.detail");
+    check(json!({"type": "image_url", "image_url": {"url": PICTURE}, "detail": "low"}), ".detail");
+}
+
+#[test]
+fn a_model_takes_images_in_its_forms() {
+    let check = |slug: &str, url: &str, is_taken: bool| {
+        let asked = user(json!([{"type": "text", "text": "Who is it?"}, image(url)]));
+        match is_taken {
+            true => assert_eq!(input(slug, &asked).unwrap().messages[0].parts.len(), 2),
+            false => check_refused(slug, &asked, &["messages[0].content[1].image_url"]),
+        }
+    };
+    for (slug, takes_urls, takes_data) in [
+        ("gpt-5-nano", true, true),
+        ("claude-opus-4.5", true, true),
+        ("grok-4-fast", true, true),
+        ("gemini-2.5-flash", false, true),
+        ("gemini-3-pro", false, true),
+        ("deepseek-v3", false, false),
+        ("deepseek-r1", false, false),
+    ] {
+        check(slug, PICTURE, takes_urls);
+        check(slug, PIXEL, takes_data);
+    }
+    check("gpt-5", "http://example.com/fox.jpg", true);
+    check("gpt-5", "data:image/webp;base64,UklGRg==", true);
+    for url in [
+        "",
+        "fox.jpg",
+        "file:///etc/passwd",
+        "https://example.com/a fox.jpg",
+        "https://example.com/fox\n.jpg",
+        "data:image/png;base64,",
+        "data:image/png;base64,&&&&",
+        "data:image/png,AAAA",
+        "data:image/svg+xml;base64,AAAA",
+        "data:text/plain;base64,AAAA",
+        &format!("https://example.com/{}", "a".repeat(2_048)),
+    ] {
+        check("gpt-5", url, false);
+    }
+    // The short form, without an object around the address.
+    let short = user(json!([{"type": "text", "text": "?"}, {"type": "image_url", "image_url": PICTURE}]));
+    assert!(input("gpt-5", &short).is_ok());
+}
+
+#[test]
+fn only_the_user_shows_images() {
+    for role in ["assistant", "system"] {
+        let asked = json!({"messages": [
+            {"role": "user", "content": "?"},
+            {"role": role, "content": [image(PIXEL)]},
+        ]});
+        check_refused("gpt-5", &asked, &["messages[1]"]);
+    }
+}
+
+#[test]
+fn numbers_of_messages_and_images() {
+    let messages = |count: usize| json!({"messages": vec![json!({"role": "user", "content": "?"}); count]});
+    assert_eq!(input("deepseek-v3", &messages(MAX_MESSAGES)).unwrap().messages.len(), MAX_MESSAGES);
+    check_refused("deepseek-v3", &messages(MAX_MESSAGES + 1), &["messages"]);
+    let images = |count: usize| user(Value::Array(vec![image(PIXEL); count]));
+    assert!(input("gpt-5-nano", &images(MAX_IMAGES)).is_ok());
+    check_refused("gpt-5-nano", &images(MAX_IMAGES + 1), &["messages"]);
+}
+
+#[test]
+fn all_input_counts_against_the_limit() {
+    // claude-opus-4.5 takes 4,400 characters.
+    let check = |params: &Value, refused: Option<&str>| match refused {
+        None => assert!(input("claude-opus-4.5", params).is_ok(), "{params}"),
+        Some(field) => check_refused("claude-opus-4.5", params, &[field]),
+    };
+    assert_eq!(model("claude-opus-4.5").limits.max_input_chars, Some(4_400));
+    let text = |chars: usize| "ж".repeat(chars);
+    check(&json!({"prompt": text(4_400)}), None);
+    check(&json!({"prompt": text(4_300), "system": text(100)}), None);
+    check(&json!({"prompt": text(4_300), "system": text(101)}), Some("prompt"));
+    let spoken = |system: usize, first: usize, answer: usize, part: usize| {
+        json!({"system": text(system), "messages": [
+            {"role": "user", "content": text(first)},
+            {"role": "assistant", "content": text(answer)},
+            {"role": "user", "content": [{"type": "text", "text": text(part)}, image(PIXEL)]},
+        ]})
+    };
+    assert_eq!(IMAGE_COUNTS_AS_CHARS, 1_000);
+    check(&spoken(400, 1_000, 1_000, 1_000), None);
+    for (system, first, answer, part) in [
+        (401, 1_000, 1_000, 1_000),
+        (400, 1_001, 1_000, 1_000),
+        (400, 1_000, 1_001, 1_000),
+        (400, 1_000, 1_000, 1_001),
+    ] {
+        check(&spoken(system, first, answer, part), Some("messages"));
+    }
+    let errors =
+        model("claude-opus-4.5").read_params(object(&spoken(401, 1_000, 1_000, 1_000)), Purpose::Quote);
+    assert_eq!(errors.unwrap_err()[0].allowed, Some(vec!["0..4400".to_owned()]));
+}
