@@ -1,0 +1,63 @@
+//! What a contributor runs: `cargo xtask test` before a change lands, and the parts of it by themselves.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "xtask talks to people")]
+
+mod postgres;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use std::{
+    env,
+    error::Error,
+    io,
+    process::{self, ExitCode},
+};
+
+/// An error is a message for the person at the terminal.
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// NeuralBox's own tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Everything that must pass before a change lands: format, clippy, house rules, tests
+    Test(test::Options),
+    /// Check the house rules alone
+    Tidy,
+    /// Run a throw-away PostgreSQL until Ctrl-C or the end of standard input
+    Postgres,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().task {
+        Task::Test(options) => test::run(&options),
+        Task::Tidy => tidy::run(),
+        Task::Postgres => keep_postgres(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn keep_postgres() -> Result<()> {
+    let cluster = postgres::Cluster::start(&postgres::find_or_install()?)?;
+    println!("export {}={}", postgres::URL_VARIABLE, cluster.url());
+    eprintln!("PostgreSQL runs until Ctrl-C or the end of standard input; then its data are removed.");
+    io::copy(&mut io::stdin(), &mut io::sink())?;
+    Ok(())
+}
+
+/// The cargo that runs us, so that every step uses the same toolchain.
+fn cargo() -> process::Command {
+    process::Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
