@@ -1,0 +1,173 @@
+//! One exchange with a vendor.
+
+use super::{ClientSettings, Key, OnDelta, Vendor, retry};
+use crate::adapter;
+use bytes::Bytes;
+use domain::port::{Answer, Call, ProviderError, ProviderErrorKind};
+use http::{HeaderMap, Method, header::CONTENT_TYPE};
+use std::{error::Error, time::Duration};
+
+/// Bytes that are read of an error's body: more than any vendor has to say.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// How long a stream that has said its last word may take to close, so that its connection can be used again.
+const CLOSING_TIME: Duration = Duration::from_millis(20);
+
+/// Why there is no answer, and whether asking again is useful and cannot be billed twice.
+pub(super) struct Failure {
+    pub(super) error: ProviderError,
+    pub(super) may_repeat: bool,
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        Self { error, may_repeat: false }
+    }
+}
+
+/// A call made ready; it can be run again as long as there was no answer.
+pub(super) struct Attempt<'a> {
+    pub(super) vendor: &'a Vendor,
+    http: &'a reqwest::Client,
+    settings: &'a ClientSettings,
+    call: &'a Call,
+    method: Method,
+    url: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(
+        http: &'a reqwest::Client,
+        settings: &'a ClientSettings,
+        vendor: &'a Vendor,
+        key: &Key,
+        call: &'a Call,
+    ) -> Result<Self, ProviderError> {
+        let adapter::Request { method, path, mut headers, body } = vendor.adapter.encode(call)?;
+        let (name, value) = key.header.clone();
+        headers.insert(name, value);
+        let url = format!("{}{path}", vendor.base_url);
+        Ok(Self { vendor, http, settings, call, method, url, headers, body: body.into() })
+    }
+
+    pub(super) async fn run(&self, on_delta: OnDelta<'_>) -> Result<Answer, Failure> {
+        let request = self.http.request(self.method.clone(), &self.url);
+        let request = request.headers(self.headers.clone()).body(self.body.clone());
+        let response = self.patiently(request.send()).await?.map_err(unsent)?;
+        if !response.status().is_success() {
+            return Err(self.refusal(response).await);
+        }
+        // A vendor that does not stream after all answers in JSON; most often it is an error.
+        if self.call.stream && !is_json(response.headers()) {
+            return Ok(self.stream(response, on_delta).await?);
+        }
+        let status = response.status();
+        let body = read_body(response, self.settings.max_response_bytes).await?;
+        let answer = self.vendor.adapter.decode(self.call, &adapter::Response { status, body })?;
+        if self.call.stream {
+            on_delta(&answer.text);
+        }
+        Ok(answer)
+    }
+
+    async fn stream(
+        &self,
+        mut response: reqwest::Response,
+        on_delta: OnDelta<'_>,
+    ) -> Result<Answer, ProviderError> {
+        let mut decoder = self.vendor.adapter.stream_decoder(self.call);
+        let mut left = self.settings.max_response_bytes;
+        while !decoder.has_ended() {
+            let Some(chunk) = self.patiently(response.chunk()).await?.map_err(|error| cut(&error))? else {
+                break;
+            };
+            left = left.checked_sub(chunk.len()).ok_or_else(|| too_long(self.settings.max_response_bytes))?;
+            decoder.push(&chunk, &mut |delta| on_delta(delta))?;
+        }
+        if decoder.has_ended() {
+            // Whatever comes of it, the answer is there.
+            let _ = tokio::time::timeout(CLOSING_TIME, response.chunk()).await;
+        }
+        decoder.finish()
+    }
+
+    /// An answer of a status other than 2xx. Its body helps to tell what is wrong, but the status will do.
+    async fn refusal(&self, mut response: reqwest::Response) -> Failure {
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut body = Vec::new();
+        let silence = Duration::from_millis(self.settings.idle_timeout_ms);
+        while body.len() < MAX_ERROR_BYTES
+            && let Ok(Ok(Some(chunk))) = tokio::time::timeout(silence, response.chunk()).await
+        {
+            body.extend_from_slice(&chunk);
+        }
+        let mut error = self.vendor.adapter.decode_error(&adapter::Response { status, body });
+        error.retry_after_ms = error.retry_after_ms.or_else(|| retry::retry_after_ms(&headers));
+        let may_repeat = retry::may_repeat(&error, status, &headers);
+        Failure { error, may_repeat }
+    }
+
+    /// Waits for a stream's next sign of life; a plain answer is bound by the time for the whole call alone.
+    async fn patiently<T>(&self, next: impl Future<Output = T>) -> Result<T, ProviderError> {
+        if !self.call.stream {
+            return Ok(next.await);
+        }
+        let silence_ms = self.settings.idle_timeout_ms;
+        tokio::time::timeout(Duration::from_millis(silence_ms), next).await.map_err(|_| {
+            ProviderError::new(
+                ProviderErrorKind::Timeout,
+                format!("the stream was silent for {silence_ms} ms"),
+            )
+        })
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type.trim_start().starts_with("application/json")
+}
+
+async fn read_body(mut response: reqwest::Response, max_bytes: usize) -> Result<Vec<u8>, ProviderError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| cut(&error))? {
+        if body.len() + chunk.len() > max_bytes {
+            return Err(too_long(max_bytes));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Without a connection the vendor knows nothing of the request. Once there is one, it may have begun to work.
+fn unsent(error: reqwest::Error) -> Failure {
+    let message = describe(&error);
+    match (error.is_connect(), error.is_builder()) {
+        (true, _) => {
+            let is_timeout = error.is_timeout();
+            let kind = if is_timeout { ProviderErrorKind::Timeout } else { ProviderErrorKind::Overloaded };
+            Failure { error: ProviderError::new(kind, message), may_repeat: true }
+        }
+        (false, true) => ProviderError::new(ProviderErrorKind::RejectedRequest, message).into(),
+        (false, false) => cut(&error).into(),
+    }
+}
+
+fn cut(error: &reqwest::Error) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::StreamCut, describe(error))
+}
+
+fn too_long(max_bytes: usize) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::BadResponse, format!("the answer has more than {max_bytes} bytes"))
+}
+
+/// The error and what lies behind it, in one line.
+fn describe(error: &reqwest::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        line = format!("{line}: {error}");
+        source = error.source();
+    }
+    line
+}

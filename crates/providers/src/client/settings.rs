@@ -1,0 +1,90 @@
+//! What an operator sets.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// Limits on calls to vendors.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientSettings {
+    /// Milliseconds to reach a vendor, TLS included.
+    pub connect_timeout_ms: u64,
+    /// Milliseconds for one call, all attempts and the pauses between them included. The largest models think for
+    /// minutes.
+    pub total_timeout_ms: u64,
+    /// Milliseconds that a stream may be silent, before its first byte and after it.
+    pub idle_timeout_ms: u64,
+    /// Bytes that an answer may have, streamed or not.
+    pub max_response_bytes: usize,
+    /// Attempts for one call, at most; 0 counts as 1. Only what cannot be billed twice is tried again.
+    pub max_attempts: usize,
+    /// Milliseconds before the second attempt, at least; each further pause is twice as long.
+    pub first_backoff_ms: u64,
+    /// Milliseconds of pause, before chance makes it up to twice as long.
+    pub max_backoff_ms: u64,
+    /// Milliseconds that a vendor may ask us to wait. When it asks for more, the call fails at once.
+    pub max_retry_after_ms: u64,
+}
+
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self {
+            connect_timeout_ms: 5_000,
+            total_timeout_ms: 600_000,
+            idle_timeout_ms: 180_000,
+            max_response_bytes: 32 * 1024 * 1024,
+            max_attempts: 3,
+            first_backoff_ms: 500,
+            max_backoff_ms: 8_000,
+            max_retry_after_ms: 20_000,
+        }
+    }
+}
+
+/// One vendor's access.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VendorSettings {
+    /// The key. Without one the vendor's models cannot be used.
+    pub api_key: Option<SecretString>,
+    /// Where the vendor is reached, path included, in place of its own address.
+    pub base_url: Option<String>,
+}
+
+/// Why a client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A base URL that cannot be used.
+    #[error("the base URL of {vendor} {message}")]
+    BaseUrl {
+        /// The vendor.
+        vendor: &'static str,
+        /// What is wrong.
+        message: String,
+    },
+    /// A key that no HTTP header can carry.
+    #[error("the API key of {vendor} holds characters that no HTTP header can carry")]
+    Key {
+        /// The vendor.
+        vendor: &'static str,
+    },
+    /// No HTTP client could be made.
+    #[error("cannot make an HTTP client")]
+    Http(#[source] reqwest::Error),
+}
+
+/// The URL without slashes at its end.
+pub(super) fn check_base_url(vendor: &'static str, url: &str) -> Result<String, ClientError> {
+    let wrong = |message: &str| ClientError::BaseUrl { vendor, message: message.to_owned() };
+    let parsed = reqwest::Url::parse(url).map_err(|error| wrong(&format!("is no URL: {error}")))?;
+    if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
+        return Err(wrong("must begin with http:// or https://"));
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err(wrong("must have no query and no fragment"));
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(wrong("must hold no user and no password"));
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}

@@ -1,0 +1,17 @@
+//! The vendors behind `domain::port::Provider`.
+//!
+//! What differs between vendors stands in adapters ([`Adapter`]): pure functions from a call to a request, and from an
+//! answer's bytes to an answer. What does not differ stands in [`Client`], the only code here that does IO: time
+//! limits, size limits, retries, and keeping keys out of messages.
+//!
+//! To add a vendor, write one file under `src/vendor/`, list it in `src/vendor.rs`, and give it rows in the catalog.
+
+mod adapter;
+mod client;
+mod sse;
+mod vendor;
+mod wire;
+
+pub use adapter::{Adapter, KeyCarrier, Request, Response, StreamDecoder};
+pub use client::{Client, ClientError, ClientSettings, VendorSettings};
+pub use vendor::{ADAPTERS, vendors};

@@ -1,0 +1,70 @@
+//! DeepSeek: <https://api-docs.deepseek.com>. Chat completions.
+//!
+//! Settings: `thinking`, which is `enabled` or `disabled`, and `reasoning_effort`.
+
+use crate::{
+    adapter::{Adapter, KeyCarrier, Request, Response, StreamDecoder, settings},
+    wire::{
+        error::{VendorError, kind_of_status},
+        openai_chat::Dialect,
+    },
+};
+use domain::{
+    catalog::Category,
+    port::{Answer, Call, ProviderError, ProviderErrorKind},
+};
+use http::StatusCode;
+use serde_json::{Map, json};
+
+pub(crate) struct DeepSeek;
+
+static CHAT: Dialect = Dialect { max_tokens_field: "max_tokens", thinks_apart: false, error_kind };
+
+impl Adapter for DeepSeek {
+    fn vendor(&self) -> &'static str {
+        "deepseek"
+    }
+
+    fn default_base_url(&self) -> &'static str {
+        "https://api.deepseek.com"
+    }
+
+    fn key_carrier(&self) -> KeyCarrier {
+        KeyCarrier::Bearer
+    }
+
+    fn serves(&self, category: Category) -> bool {
+        category == Category::Text
+    }
+
+    fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
+        let [thinking, effort] = settings(call, ["thinking", "reasoning_effort"])?;
+        let mut extra = Map::new();
+        extra.extend(thinking.map(|thinking| ("thinking".into(), json!({ "type": thinking }))));
+        extra.extend(effort.map(|effort| ("reasoning_effort".into(), json!(effort))));
+        Ok(CHAT.encode(call, extra))
+    }
+
+    fn decode(&self, _: &Call, response: &Response) -> Result<Answer, ProviderError> {
+        CHAT.decode(response)
+    }
+
+    fn decode_error(&self, response: &Response) -> ProviderError {
+        CHAT.decode_error(response)
+    }
+
+    fn stream_decoder(&self, _: &Call) -> Box<dyn StreamDecoder> {
+        CHAT.stream_decoder()
+    }
+}
+
+/// Statuses say nearly all; two refusals of status 400 are known by their words alone.
+fn error_kind(status: StatusCode, error: &VendorError) -> ProviderErrorKind {
+    if error.says_any(&["content exists risk", "content risk"]) {
+        ProviderErrorKind::ContentRefused
+    } else if error.says_any(&["model not exist"]) {
+        ProviderErrorKind::ModelGone
+    } else {
+        kind_of_status(status)
+    }
+}

@@ -1,0 +1,8 @@
+//! What vendors' protocols have in common.
+
+pub(crate) mod draft;
+pub(crate) mod error;
+pub(crate) mod openai_chat;
+pub(crate) mod openai_responses;
+pub(crate) mod turns;
+pub(crate) mod usage;
