@@ -39,8 +39,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct AppSettings {
     /// Whether vendors are the sandbox, where retirement days do not apply.
     pub is_sandbox: bool,
-    /// Milliseconds that a text generation may take at its vendor, retries included.
-    pub text_timeout_ms: i64,
+    /// Milliseconds that a generation may take at its vendor, retries included, unless the catalog says otherwise.
+    pub call_timeout_ms: i64,
     /// Milliseconds that running generations get to finish when the process ends.
     pub shutdown_grace_ms: u64,
 }

@@ -5,7 +5,7 @@ mod model;
 mod parse;
 mod read;
 
-pub use model::{Availability, Category, Limits, Mode, Model, Upstream, VendorPrice};
+pub use model::{Availability, BadLimit, Category, Limits, Mode, Model, Upstream, VendorPrice};
 pub use parse::CatalogError;
 pub use read::Purpose;
 

@@ -29,6 +29,8 @@ pub struct Call {
     pub input: Input,
     /// Whether deltas are wanted as they come.
     pub stream: bool,
+    /// Milliseconds for the whole call, retries and the pauses between them included.
+    pub timeout_ms: i64,
 }
 
 /// What is asked of a vendor.

@@ -124,12 +124,12 @@ impl Provider for Client {
         };
         let vendor = self.vendor(&call.vendor).ok_or_else(|| not_configured("adapter"))?;
         let key = vendor.key.as_ref().ok_or_else(|| not_configured("key"))?;
-        let total = Duration::from_millis(self.settings.total_timeout_ms);
+        let total = Duration::from_millis(u64::try_from(call.timeout_ms).unwrap_or_default());
         let attempt = Attempt::new(&self.http, &self.settings, vendor, key, call)?;
         let deadline = Instant::now() + total;
         let result = tokio::time::timeout(total, self.attempts(attempt, on_delta, deadline)).await;
         let result = result.unwrap_or_else(|_| {
-            let message = format!("no answer within {} ms", self.settings.total_timeout_ms);
+            let message = format!("no answer within {} ms", call.timeout_ms);
             Err(ProviderError::new(ProviderErrorKind::Timeout, message))
         });
         result.map_err(|error| ProviderError {

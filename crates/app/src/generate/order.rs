@@ -54,6 +54,7 @@ impl App {
                 upstream: model.upstream.clone(),
                 input: Input::Text(model.text_input(&params)),
                 stream: request.stream,
+                timeout_ms: model.timeout_ms.unwrap_or(self.inner.settings.call_timeout_ms),
             },
         })
     }

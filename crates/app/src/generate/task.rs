@@ -49,7 +49,7 @@ impl App {
             key_id: order.key_id,
             node_id: self.node_id()?,
             created_at,
-            deadline_at: created_at.plus_ms(self.inner.settings.text_timeout_ms + CALL_GRACE_MS),
+            deadline_at: created_at.plus_ms(order.call.timeout_ms + CALL_GRACE_MS),
         };
         Ok((self.storage().ledger().hold(request).await?, created_at))
     }
@@ -57,7 +57,7 @@ impl App {
     /// Asks the vendor. The process's end, and time running out, are answers too.
     async fn call_vendor(&self, order: &Order, listeners: &watch::Sender<Progress>) -> Result<Answer, Error> {
         let mut on_delta = |delta: &str| listeners.send_modify(|progress| progress.text.push_str(delta));
-        let limit_ms = self.inner.settings.text_timeout_ms + CALL_GRACE_MS;
+        let limit_ms = order.call.timeout_ms + CALL_GRACE_MS;
         let limit = Duration::from_millis(u64::try_from(limit_ms).unwrap_or_default());
         let call = tokio::time::timeout(limit, self.inner.provider.call(&order.call, &mut on_delta));
         let answer = tokio::select! {

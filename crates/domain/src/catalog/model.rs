@@ -168,6 +168,8 @@ pub struct Model {
     pub at_most_one_of: Vec<Vec<String>>,
     /// What the price buys at most.
     pub limits: Limits,
+    /// Milliseconds that a generation may take, where it is not the time that all others have.
+    pub timeout_ms: Option<i64>,
     /// What the vendor charges, where the catalog knows it.
     pub vendor_price: Option<VendorPrice>,
 }
@@ -223,12 +225,23 @@ impl Model {
         self.upstream.is_overridden = true;
     }
 
-    /// Replaces limits; the ceiling and default of `max_tokens`, and the length of texts, follow.
-    pub fn override_limits(&mut self, limits: Limits) {
-        self.limits = limits;
-        if let (Some(ParamSpec::Integer { max, default, .. }), Some(ceiling)) =
+    /// Replaces limits; the bounds of the parameters that follow from them follow.
+    ///
+    /// # Errors
+    /// Names the limit that is out of range; nothing has changed then.
+    pub fn override_limits(&mut self, limits: Limits) -> Result<(), BadLimit> {
+        if limits.max_input_chars.is_some_and(|limit| limit < 1) {
+            return Err(BadLimit { limit: "max_input_chars", message: "must be above 0".to_owned() });
+        }
+        if let (Some(ParamSpec::Integer { min, max, default }), Some(ceiling)) =
             (self.params.get_mut("max_tokens"), limits.max_output_tokens)
         {
+            if ceiling < *min {
+                return Err(BadLimit {
+                    limit: "max_output_tokens",
+                    message: format!("must be at least {min}"),
+                });
+            }
             *max = ceiling;
             *default = Some(ceiling);
         }
@@ -239,5 +252,17 @@ impl Model {
                 *max_chars = limit;
             }
         }
+        self.limits = limits;
+        Ok(())
     }
+}
+
+/// A limit that a model cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{limit} {message}")]
+pub struct BadLimit {
+    /// Which.
+    pub limit: &'static str,
+    /// What is wrong.
+    pub message: String,
 }

@@ -9,7 +9,13 @@ use crate::{
     time::Day,
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
+
+/// Milliseconds that a generation may be given: a second to an hour.
+const TIMEOUT_RANGE_MS: RangeInclusive<i64> = 1_000..=3_600_000;
 
 /// A mistake in the catalog: which file, which row, which field, and what is wrong.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -62,6 +68,7 @@ struct ModelRow {
     images: Vec<ImageForm>,
     #[serde(default)]
     limits: Limits,
+    timeout_ms: Option<i64>,
     vendor_price: Option<VendorPrice>,
 }
 
@@ -187,6 +194,10 @@ fn model(row: ModelRow, plans: &BTreeSet<String>) -> Result<Model, RowError> {
     for (name, spec) in &params {
         check_spec(name, spec)?;
     }
+    if row.timeout_ms.is_some_and(|ms| !TIMEOUT_RANGE_MS.contains(&ms)) {
+        let (least, most) = (TIMEOUT_RANGE_MS.start(), TIMEOUT_RANGE_MS.end());
+        return Err(wrong("timeout_ms", format!("must lie in {least}..{most}")));
+    }
     if let Some(price) = row.vendor_price {
         check_amount("vendor_price.input_micro_usd_per_mtok", price.input_micro_usd_per_mtok)?;
         check_amount("vendor_price.cached_input_micro_usd_per_mtok", price.cached_input_micro_usd_per_mtok)?;
@@ -224,6 +235,7 @@ fn model(row: ModelRow, plans: &BTreeSet<String>) -> Result<Model, RowError> {
         params,
         at_most_one_of: row.at_most_one_of,
         limits: row.limits,
+        timeout_ms: row.timeout_ms,
         vendor_price: row.vendor_price,
     })
 }

@@ -9,9 +9,6 @@ use serde::Deserialize;
 pub struct ClientSettings {
     /// Milliseconds to reach a vendor, TLS included.
     pub connect_timeout_ms: u64,
-    /// Milliseconds for one call, all attempts and the pauses between them included. The largest models think for
-    /// minutes.
-    pub total_timeout_ms: u64,
     /// Milliseconds that a stream may be silent, before its first byte and after it.
     pub idle_timeout_ms: u64,
     /// Bytes that an answer may have, streamed or not.
@@ -30,9 +27,8 @@ impl Default for ClientSettings {
     fn default() -> Self {
         Self {
             connect_timeout_ms: 5_000,
-            total_timeout_ms: 600_000,
-            idle_timeout_ms: 180_000,
-            max_response_bytes: 32 * 1024 * 1024,
+            idle_timeout_ms: 60_000,
+            max_response_bytes: 8 * 1024 * 1024,
             max_attempts: 3,
             first_backoff_ms: 500,
             max_backoff_ms: 8_000,

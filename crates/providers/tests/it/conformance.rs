@@ -7,7 +7,7 @@ use crate::{
 };
 use domain::{
     catalog::Category,
-    port::{Answer, FinishReason, Provider, ProviderError, ProviderErrorKind},
+    port::{Answer, Call, FinishReason, Provider, ProviderError, ProviderErrorKind},
 };
 use providers::{ADAPTERS, Client, ClientSettings, KeyCarrier, VendorSettings, vendors};
 use std::collections::BTreeSet;
@@ -27,11 +27,24 @@ pub fn client(subject: &Subject, url: &str, settings: ClientSettings) -> Client 
 
 /// Has a call answered. Deltas must make up the answer, and there are none in a plain one.
 pub async fn call(client: &Client, subject: &Subject, stream: bool) -> Result<Answer, ProviderError> {
+    answer_to(client, subject.call(stream)).await
+}
+
+/// As [`call`], with so many milliseconds for it.
+pub async fn call_within(
+    timeout_ms: i64,
+    client: &Client,
+    subject: &Subject,
+    stream: bool,
+) -> Result<Answer, ProviderError> {
+    answer_to(client, Call { timeout_ms, ..subject.call(stream) }).await
+}
+
+async fn answer_to(client: &Client, call: Call) -> Result<Answer, ProviderError> {
     let mut text = String::new();
-    let call = subject.call(stream);
     let mut on_delta = |delta: &str| text.push_str(delta);
     let answer = tokio::time::timeout(SOON, client.call(&call, &mut on_delta)).await.unwrap()?;
-    assert_eq!(text, if stream { answer.text.as_str() } else { "" });
+    assert_eq!(text, if call.stream { answer.text.as_str() } else { "" });
     Ok(answer)
 }
 
@@ -173,20 +186,20 @@ async fn oversized_answers_are_refused() {
 #[tokio::test]
 async fn slow_answers_time_out_and_are_not_asked_for_again() {
     for subject in &SUBJECTS {
-        let check = async |stream: bool, bytes: Vec<u8>, settings: ClientSettings| {
+        let check = async |stream: bool, bytes: Vec<u8>, timeout_ms: i64, settings: ClientSettings| {
             let server = RawServer::start(bytes, Then::Hang).await;
-            let error = call(&client(subject, &server.url, settings), subject, stream).await.unwrap_err();
+            let client = client(subject, &server.url, settings);
+            let error = call_within(timeout_ms, &client, subject, stream).await.unwrap_err();
             assert_eq!(error.kind, ProviderErrorKind::Timeout, "{} {stream}", subject.name);
             assert_eq!(server.requests(), 1, "{}", subject.name);
         };
-        let total = || ClientSettings { total_timeout_ms: 100, ..quick() };
         let idle = || ClientSettings { idle_timeout_ms: 50, ..quick() };
         let (answer, stream) = (subject.fixture("answer.json"), subject.fixture("stream.sse"));
-        check(false, Vec::new(), total()).await;
-        check(false, plain(&answer, 20), total()).await;
-        check(true, open_stream(&stream[..stream.len() / 2]), total()).await;
-        check(true, Vec::new(), idle()).await;
-        check(true, open_stream(&stream[..stream.len() / 2]), idle()).await;
+        check(false, Vec::new(), 100, quick()).await;
+        check(false, plain(&answer, 20), 100, quick()).await;
+        check(true, open_stream(&stream[..stream.len() / 2]), 100, quick()).await;
+        check(true, Vec::new(), 60_000, idle()).await;
+        check(true, open_stream(&stream[..stream.len() / 2]), 60_000, idle()).await;
     }
 }
 

@@ -1,12 +1,11 @@
 //! What is asked again: only what cannot be billed twice.
 
 use crate::{
-    conformance::{answering, call, client, good, quick},
+    conformance::{answering, call, call_within, client, good, quick},
     subject::{SUBJECTS, Subject},
 };
 use domain::port::{FinishReason, ProviderErrorKind};
 use providers::ClientSettings;
-use std::time::Duration;
 use tokio::net::TcpSocket;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
@@ -130,30 +129,23 @@ async fn long_waits_are_left_to_the_caller() {
     let body = Subject::named("google").fixture("errors/rate_limit_long.json");
     let body = ResponseTemplate::new(429).set_body_raw(body, "application/json");
     check("google", body, quick(), 34_075).await;
-    // Less than the ceiling, and more than the time that is left.
-    let hasty = ClientSettings { total_timeout_ms: 4_000, ..quick() };
-    check("openai", limited("retry-after", "5"), hasty, 5_000).await;
 }
 
 #[tokio::test]
-async fn refused_connections_are_tried_again() {
+async fn a_wait_beyond_the_time_that_is_left_is_not_begun() {
+    let subject = Subject::named("openai");
+    let server = failing(subject, ResponseTemplate::new(429).insert_header("retry-after", "5"), 1).await;
+    let error =
+        call_within(4_000, &client(subject, &server.uri(), quick()), subject, false).await.unwrap_err();
+    assert_eq!((error.retry_after_ms, requests(&server).await), (Some(5_000), 1));
+}
+
+#[tokio::test]
+async fn a_vendor_that_is_not_there_is_overloaded() {
     let subject = Subject::named("openai");
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
     let error = call(&client(subject, &url, quick()), subject, false).await.unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::Overloaded);
-
-    // The port opens between the first attempt and the second.
-    let template = good(subject, false);
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let listener = socket.listen(16).unwrap().into_std().unwrap();
-        let server = MockServer::builder().listener(listener).start().await;
-        Mock::given(any()).respond_with(template).mount(&server).await;
-        std::future::pending::<()>().await;
-    });
-    let settings = ClientSettings { first_backoff_ms: 500, max_backoff_ms: 500, ..quick() };
-    let answer = call(&client(subject, &url, settings), subject, false).await;
-    assert_eq!(answer, Ok(subject.answer(FinishReason::Stop)));
 }

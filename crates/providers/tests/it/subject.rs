@@ -128,6 +128,7 @@ impl Subject {
             },
             input: Input::Text(input),
             stream,
+            timeout_ms: 60_000,
         }
     }
 

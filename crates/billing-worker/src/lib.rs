@@ -1,0 +1,44 @@
+//! What runs when. The rules are in `app`; any number of processes may run this on one database.
+
+use app::{App, HEARTBEAT_MS};
+use std::time::Duration;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// Milliseconds between two rounds of recovery.
+const ROUND_MS: u64 = 5_000;
+
+/// Says that this process is alive until `stop`. Every process that generates runs this.
+pub async fn beat(app: App, stop: CancellationToken) {
+    let mut rounds = every(HEARTBEAT_MS);
+    while is_next(&mut rounds, &stop).await {
+        if let Err(error) = app.heartbeat().await {
+            tracing::warn!(%error, "heartbeat");
+        }
+    }
+}
+
+/// Does what is due, round after round, until `stop`. A round under way is finished, not cut.
+pub async fn work(app: App, stop: CancellationToken) {
+    let mut rounds = every(ROUND_MS);
+    while is_next(&mut rounds, &stop).await {
+        if let Err(error) = app.recover().await {
+            tracing::warn!(%error, "a round of recovery");
+        }
+    }
+}
+
+fn every(period_ms: u64) -> Interval {
+    let mut rounds = interval(Duration::from_millis(period_ms));
+    // After a stall one round is enough.
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    rounds
+}
+
+/// Waits for the next round; `false` when there is none any more.
+async fn is_next(rounds: &mut Interval, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        _ = rounds.tick() => true,
+    }
+}

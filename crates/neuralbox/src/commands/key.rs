@@ -1,0 +1,48 @@
+//! `neuralbox key`
+
+use super::{
+    Error,
+    account::{find, operator_app},
+};
+use crate::{cli::KeyCommand, output, settings::Settings};
+use app::KeyRecord;
+use domain::id::KeyId;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+pub(crate) async fn run(settings: &Settings, command: KeyCommand) -> Result<ExitCode, Error> {
+    let app = operator_app(settings).await?;
+    match command {
+        KeyCommand::Create { account, name, json } => {
+            let key = app.create_key(find(&app, &account).await?, &name).await?;
+            let data = json!({ "id": key.id, "api_key": key.api_key });
+            output::print(json, &data, || format!("key {}  {}  (shown this once)", key.id, key.api_key));
+        }
+        KeyCommand::List { account, json } => {
+            let keys = app.keys(find(&app, &account).await?).await?;
+            let items: Vec<Value> = keys.iter().map(row).collect();
+            let data = json!({ "total": items.len(), "items": items });
+            output::print(json, &data, || keys.iter().map(line).collect::<Vec<_>>().join("\n"));
+        }
+        KeyCommand::Revoke { account, key } => {
+            app.revoke_key(find(&app, &account).await?, KeyId(key)).await?;
+            println!("key {key} is revoked; every node refuses it within 5 s");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(key: &KeyRecord) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "prefix": key.prefix,
+        "created_at": key.created_at,
+        "revoked_at": key.revoked_at,
+    })
+}
+
+fn line(key: &KeyRecord) -> String {
+    let state = key.revoked_at.map_or_else(|| "valid".to_owned(), |at| format!("revoked {at}"));
+    format!("{:>8}  {}…  {}  made {}  {state}", key.id, key.prefix, key.name, key.created_at)
+}

@@ -1,0 +1,41 @@
+//! NeuralBox: one binary for the API, the worker and the operator.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to people")]
+
+mod cli;
+mod clock;
+mod commands;
+mod logging;
+mod output;
+mod settings;
+mod signals;
+mod wiring;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, commands::Error> {
+    let settings = || settings::Settings::load(cli.config.as_deref());
+    match cli.command {
+        Command::Demo { once } => commands::demo::run(once).await,
+        Command::Serve { sandbox, no_worker } => commands::serve::run(settings()?, sandbox, no_worker).await,
+        Command::Worker { once } => commands::worker::run(settings()?, once).await,
+        Command::Migrate => commands::migrate::run(&settings()?).await,
+        Command::Doctor { json } => commands::doctor::run(&settings()?, json).await,
+        Command::Ledger { command } => commands::ledger::run(&settings()?, command).await,
+        Command::Account { command } => commands::account::run(&settings()?, command).await,
+        Command::Key { command } => commands::key::run(&settings()?, command).await,
+    }
+}

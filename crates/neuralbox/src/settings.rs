@@ -1,0 +1,267 @@
+//! Settings: defaults, then a file, then the environment.
+
+mod overrides;
+
+use config::{Config, Environment, File, FileFormat};
+use providers::{ClientSettings, VendorSettings};
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+pub(crate) use overrides::catalog;
+
+/// All settings. Each stands as `section.key` in a file, and as `NEURALBOX__SECTION__KEY` in the environment.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    pub(crate) catalog: CatalogSettings,
+    /// How vendors are called.
+    pub(crate) client: ClientSettings,
+    pub(crate) database: DatabaseSettings,
+    pub(crate) generation: GenerationSettings,
+    pub(crate) log: LogSettings,
+    /// By slug.
+    pub(crate) models: BTreeMap<String, ModelSettings>,
+    /// By the vendor's name.
+    pub(crate) providers: BTreeMap<String, VendorSettings>,
+    pub(crate) sandbox: SandboxSettings,
+    pub(crate) server: ServerSettings,
+}
+
+/// Files that replace the built-in catalog.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CatalogSettings {
+    pub(crate) models: Option<PathBuf>,
+    pub(crate) plans: Option<PathBuf>,
+    pub(crate) packages: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DatabaseSettings {
+    /// May hold a password.
+    pub(crate) url: SecretString,
+    pub(crate) max_connections: u32,
+    pub(crate) acquire_timeout_ms: u64,
+    pub(crate) statement_timeout_ms: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct GenerationSettings {
+    /// A whole generation at its vendor, retries included, unless the catalog says otherwise for its model.
+    pub(crate) timeout_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    #[default]
+    Auto,
+    Text,
+    Json,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LogSettings {
+    pub(crate) format: LogFormat,
+    /// As tracing's `EnvFilter` reads it.
+    pub(crate) filter: String,
+}
+
+/// What replaces a model's row.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ModelSettings {
+    pub(crate) upstream: Option<String>,
+    pub(crate) upstream_params: Option<BTreeMap<String, String>>,
+    pub(crate) max_input_chars: Option<i64>,
+    pub(crate) max_output_tokens: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SandboxSettings {
+    pub(crate) bind: Option<SocketAddr>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerSettings {
+    pub(crate) bind: SocketAddr,
+    /// Prefix of every URL handed out.
+    pub(crate) public_url: Option<String>,
+    pub(crate) shutdown_grace_ms: u64,
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self {
+            url: "sqlite://neuralbox.db?mode=rwc".into(),
+            max_connections: 8,
+            acquire_timeout_ms: 3_000,
+            statement_timeout_ms: 10_000,
+        }
+    }
+}
+
+impl Default for GenerationSettings {
+    fn default() -> Self {
+        Self { timeout_ms: 120_000 }
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, filter: "info,sqlx=warn".to_owned() }
+    }
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self { bind: SocketAddr::from(([127, 0, 0, 1], 8080)), public_url: None, shutdown_grace_ms: 30_000 }
+    }
+}
+
+/// A setting that cannot be used. The value is not repeated: it may be a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("setting {setting}: {message}")]
+pub(crate) struct SettingsError {
+    setting: String,
+    message: String,
+}
+
+impl SettingsError {
+    pub(crate) fn bad(setting: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { setting: setting.into(), message: message.into() }
+    }
+}
+
+const PREFIX: &str = "NEURALBOX";
+const SEPARATOR: &str = "__";
+
+impl Settings {
+    /// Reads all settings.
+    ///
+    /// # Errors
+    /// Names the first setting that is unknown or cannot be used.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
+        Self::read(file, std::env::vars().collect())
+    }
+
+    fn read(
+        file: Option<&Path>,
+        environment: std::collections::HashMap<String, String>,
+    ) -> Result<Self, SettingsError> {
+        let mut builder = Config::builder();
+        if let Some(file) = file {
+            builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+        }
+        // A dot would begin a level of its own, and slugs have them.
+        let environment =
+            environment.into_iter().map(|(name, value)| (name.replace('.', "_"), value)).collect();
+        let environment = Environment::with_prefix(PREFIX)
+            .prefix_separator(SEPARATOR)
+            .separator(SEPARATOR)
+            .source(Some(environment));
+        let config = builder.add_source(environment).build();
+        let config = config.map_err(|error| SettingsError::bad("--config", error.to_string()))?;
+        let settings: Self = serde_path_to_error::deserialize(config)
+            .map_err(|error| setting_error(&error.path().to_string(), &error.inner().to_string()))?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        let at_least_one = [
+            ("client.connect_timeout_ms", self.client.connect_timeout_ms),
+            ("client.idle_timeout_ms", self.client.idle_timeout_ms),
+            ("database.max_connections", self.database.max_connections.into()),
+            ("database.acquire_timeout_ms", self.database.acquire_timeout_ms),
+            ("database.statement_timeout_ms", self.database.statement_timeout_ms),
+        ];
+        if let Some((setting, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
+            return Err(SettingsError::bad(setting, "must be above 0"));
+        }
+        const HOUR_MS: i64 = 3_600_000;
+        if !(1_000..=HOUR_MS).contains(&self.generation.timeout_ms) {
+            let message = format!("must lie in 1000..{HOUR_MS}");
+            return Err(SettingsError::bad("generation.timeout_ms", message));
+        }
+        if !(1_024..=256 * 1024 * 1024).contains(&self.client.max_response_bytes) {
+            return Err(SettingsError::bad("client.max_response_bytes", "must lie in 1 KiB..256 MiB"));
+        }
+        if let Some(url) = &self.server.public_url
+            && !url.starts_with("http://")
+            && !url.starts_with("https://")
+        {
+            return Err(SettingsError::bad("server.public_url", "must start with http:// or https://"));
+        }
+        Ok(())
+    }
+}
+
+/// Names the setting in an error: its path, and for an unknown one its own name from the message.
+fn setting_error(path: &str, message: &str) -> SettingsError {
+    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    let setting = match unknown {
+        Some(name) if path == "." || path.is_empty() => name.to_owned(),
+        Some(name) if path.rsplit('.').next() != Some(name) => format!("{path}.{name}"),
+        _ => path.to_owned(),
+    };
+    SettingsError::bad(setting, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("neuralbox.toml");
+        std::fs::write(&path, file).unwrap();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::read(Some(&path), environment.collect())
+    }
+
+    #[test]
+    fn the_environment_stands_over_the_file_over_defaults() {
+        let file = "[server]\nbind = \"127.0.0.1:1\"\nshutdown_grace_ms = 7\n";
+        let settings = read(file, &[("NEURALBOX__SERVER__BIND", "127.0.0.1:2")]).unwrap();
+        assert_eq!(settings.server.bind.port(), 2);
+        assert_eq!(settings.server.shutdown_grace_ms, 7);
+        assert_eq!(settings.client.max_attempts, 3);
+    }
+
+    #[test]
+    fn a_bad_setting_is_named() {
+        let check = |file: &str, environment: &[(&str, &str)], setting: &str| {
+            let error = read(file, environment).expect_err(setting);
+            assert_eq!(error.setting, setting, "{error}");
+        };
+        check("[server]\nbnid = 1\n", &[], "server.bnid");
+        check("[srever]\nbind = 1\n", &[], "srever");
+        check("[server]\nbind = \"here\"\n", &[], "server.bind");
+        check("", &[("NEURALBOX__SERVER__PORT", "80")], "server.port");
+        check("", &[("NEURALBOX__DATABASE__MAX_CONNECTIONS", "many")], "database.max_connections");
+        check("", &[("NEURALBOX__DATABASE__MAX_CONNECTIONS", "0")], "database.max_connections");
+        check("", &[("NEURALBOX__PROVIDERS__OPENAI__KEY", "x")], "providers.openai.key");
+        check("", &[("NEURALBOX__SERVER__PUBLIC_URL", "ftp://x")], "server.public_url");
+        check("", &[("NEURALBOX__LOG__FORMAT", "xml")], "log.format");
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let planted = "planted-secret-0123456789";
+        let environment =
+            [("NEURALBOX__PROVIDERS__OPENAI__API_KEY", planted), ("NEURALBOX__DATABASE__URL", planted)];
+        let settings = read("", &environment).unwrap();
+        assert!(!format!("{settings:?}").contains(planted));
+    }
+}

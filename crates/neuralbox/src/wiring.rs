@@ -1,0 +1,83 @@
+//! Putting the parts together.
+
+use crate::{
+    clock::SystemClock,
+    commands::Error,
+    settings::{self, Settings, SettingsError},
+};
+use app::{App, AppSettings};
+use domain::port::Clock;
+use providers::{Client, VendorSettings};
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+use storage::{DbSettings, Mode, SchemaState, Storage};
+
+/// Connects to the database, whatever its schema.
+pub(crate) async fn connect(settings: &Settings) -> Result<Storage, Error> {
+    let database = &settings.database;
+    let db = DbSettings {
+        url: database.url.expose_secret().to_owned(),
+        max_connections: database.max_connections,
+        acquire_timeout_ms: database.acquire_timeout_ms,
+        statement_timeout_ms: database.statement_timeout_ms,
+    };
+    Ok(Storage::connect(&db, clock()).await?)
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
+}
+
+/// Makes sure that the schema fits: a SQLite file and an empty PostgreSQL are migrated on the way, an older PostgreSQL is
+/// left to `neuralbox migrate`, which a deploy runs once.
+pub(crate) async fn ensure_schema(settings: &Settings, storage: &Storage) -> Result<(), Error> {
+    let is_sqlite = settings.database.url.expose_secret().starts_with("sqlite:");
+    match storage.schema_state().await? {
+        SchemaState::Current => Ok(()),
+        SchemaState::Empty => Ok(storage.migrate().await?),
+        SchemaState::Older if is_sqlite => Ok(storage.migrate().await?),
+        SchemaState::Older => Err(Error::Other(
+            "the database's schema is older than this version: run `neuralbox migrate`".into(),
+        )),
+        SchemaState::Newer => {
+            Err(Error::Other("the database's schema is newer than this version of NeuralBox".into()))
+        }
+    }
+}
+
+/// Marks a new database with `mode`, and refuses one that is marked otherwise.
+pub(crate) async fn ensure_mode(storage: &Storage, mode: Mode) -> Result<(), Error> {
+    let marked = storage.mark_mode(mode).await?;
+    if marked == mode {
+        return Ok(());
+    }
+    let (marked, mode) = (marked.name(), mode.name());
+    Err(Error::Other(format!("this database is marked {marked}; it cannot be served as {mode}")))
+}
+
+/// Points every vendor that `sandbox` speaks for at it.
+pub(crate) fn use_sandbox(settings: &mut Settings, sandbox: &sandbox::Sandbox) {
+    for vendor in sandbox::vendors() {
+        let base_url = sandbox.base_url(vendor);
+        let entry = VendorSettings { api_key: Some("sandbox".into()), base_url };
+        settings.providers.insert(vendor.to_owned(), entry);
+    }
+}
+
+/// The use-cases over `storage` and the vendors that `settings` name.
+pub(crate) fn app(settings: &Settings, storage: Storage, is_sandbox: bool) -> Result<App, Error> {
+    let catalog = settings::catalog(settings)?;
+    let client = client(settings)?;
+    let app_settings = AppSettings {
+        is_sandbox,
+        call_timeout_ms: settings.generation.timeout_ms,
+        shutdown_grace_ms: settings.server.shutdown_grace_ms,
+    };
+    Ok(App::new(storage, Arc::new(client), catalog, clock(), app_settings))
+}
+
+/// The IO client of all vendors.
+pub(crate) fn client(settings: &Settings) -> Result<Client, SettingsError> {
+    Client::new(settings.client.clone(), settings.providers.clone())
+        .map_err(|error| SettingsError::bad("providers", error.to_string()))
+}
