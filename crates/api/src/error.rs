@@ -9,10 +9,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{id::GenerationId, params::FieldError};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// Seconds after which it is worth coming back when we are overloaded.
 const OVERLOADED_RETRY_AFTER_S: u16 = 1;
+
+/// The shape of every error.
+#[derive(Serialize)]
+pub(crate) struct ErrorBody<'a> {
+    error: &'static str,
+    message: &'a str,
+    details: &'a Map<String, Value>,
+}
 
 /// An error, ready to be sent.
 #[derive(Debug)]
@@ -77,9 +86,9 @@ impl ApiError {
         Self::from(Error::Internal("panic".to_owned())).into_response()
     }
 
-    /// As an object: the body of a response, or the main part of a stream's error event.
-    pub(crate) fn to_json(&self) -> Value {
-        json!({ "error": self.code, "message": self.message, "details": self.details })
+    /// The body of a response, or the main part of a stream's error event.
+    pub(crate) fn body(&self) -> ErrorBody<'_> {
+        ErrorBody { error: self.code, message: &self.message, details: &self.details }
     }
 }
 
@@ -129,7 +138,7 @@ impl From<FailedGeneration> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response<Body> {
-        let mut response = (self.status, Json(self.to_json())).into_response();
+        let mut response = (self.status, Json(self.body())).into_response();
         let headers = response.headers_mut();
         if let Some(retry_after_s) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));

@@ -20,7 +20,7 @@ pub(crate) fn start(settings: &LogSettings) -> Result<(), SettingsError> {
     };
     // A second start, as in a test's process, leaves the first in place.
     let _ = if is_json {
-        builder.json().flatten_event(true).try_init()
+        builder.json().flatten_event(true).with_current_span(false).try_init()
     } else {
         builder.with_ansi(is_terminal).with_target(false).try_init()
     };

@@ -106,7 +106,9 @@ fn echo(prompt: &str) -> String {
 
 fn sentences(prompt: &str) -> String {
     let hash = fnv1a(prompt.as_bytes());
-    let chosen = [hash, hash >> 8, hash >> 16].map(|bits| SENTENCES[(bits % 8) as usize]);
+    // An odd stride meets each of the eight before it comes back to the first.
+    let stride = (hash >> 32) | 1;
+    let chosen = [0, 1, 2].map(|n| SENTENCES[(hash.wrapping_add(stride.wrapping_mul(n)) % 8) as usize]);
     chosen.join(" ")
 }
 

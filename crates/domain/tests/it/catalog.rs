@@ -208,7 +208,7 @@ fn a_retirement_day_ends_with_the_day_and_a_successor_lifts_it() {
 fn parameters_follow_limits_that_an_operator_sets() {
     let mut model = model("gpt-5-nano").clone();
     let limits = Limits { max_input_chars: Some(40_000), max_output_tokens: Some(10_000), max_audio_s: None };
-    model.override_limits(limits);
+    model.override_limits(limits).unwrap();
     let read = |value| model.read_params(crate::object(&value), domain::catalog::Purpose::Generate);
     let long = "я".repeat(40_000);
     let params = read(serde_json::json!({"prompt": long})).unwrap();

@@ -106,7 +106,7 @@ async fn write<C: ConnectionTrait>(db: &C, changes: Changes<Completion>) -> Resu
         write_wallet(db, change).await?;
     }
     if !changes.holds.is_empty() {
-        let rows = changes.holds.into_iter().map(|hold| rows::generation_row(hold));
+        let rows = changes.holds.into_iter().map(rows::generation_row);
         generation::Entity::insert_many(rows).exec_without_returning(db).await?;
     }
     let mut contents = Vec::new();

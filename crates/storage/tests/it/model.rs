@@ -44,7 +44,6 @@ impl Modelled {
 
 async fn the_ledger_follows_the_model(database: TestDatabase) {
     let seed = std::env::var("NEURALBOX_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
-    println!("seed {seed}; another with NEURALBOX_TEST_SEED");
     let mut rng = StdRng::seed_from_u64(seed);
     let bench = Bench::new(&database).await;
     let mut accounts: Vec<(AccountId, Modelled)> = Vec::new();

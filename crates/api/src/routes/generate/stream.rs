@@ -3,7 +3,7 @@
 
 use super::request;
 use crate::{
-    error::ApiError,
+    error::{ApiError, ErrorBody},
     extract::{Authenticated, JsonObject},
     request_id,
 };
@@ -17,8 +17,9 @@ use axum::{
     },
 };
 use domain::{id::GenerationId, params::FieldError};
-use futures_util::stream::{self, Stream};
-use serde_json::{Value, json};
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use serde_json::Value;
 use std::convert::Infallible;
 
 /// Asks proxies of the nginx family to pass events on as they come.
@@ -40,6 +41,29 @@ pub(crate) async fn stream(
     Ok(events(running).into_response())
 }
 
+/// An event's data. `[DONE]` follows the last one.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum EventBody<'a> {
+    GenerationStart {
+        id: GenerationId,
+        model: &'a str,
+    },
+    ContentDelta {
+        delta: &'a str,
+    },
+    GenerationEnd {
+        id: GenerationId,
+        tokens_spent: i64,
+        balance_remaining: i64,
+    },
+    Error {
+        id: GenerationId,
+        #[serde(flatten)]
+        error: ErrorBody<'a>,
+    },
+}
+
 /// Where the events are.
 enum Stage {
     Start(Running),
@@ -52,25 +76,17 @@ enum Stage {
 pub(super) fn events(running: Running) -> impl IntoResponse {
     let request_id = request_id::current();
     let events = stream::unfold(Stage::Start(running), move |stage| next(stage, request_id.clone()));
-    ([NO_BUFFERING], Sse::new(always_ok(events)).keep_alive(KeepAlive::default()))
-}
-
-fn always_ok(events: impl Stream<Item = Event>) -> impl Stream<Item = Result<Event, Infallible>> {
-    use futures_util::StreamExt;
-    events.map(Ok)
+    ([NO_BUFFERING], Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::default()))
 }
 
 async fn next(stage: Stage, request_id: String) -> Option<(Event, Stage)> {
     match stage {
         Stage::Start(running) => {
-            let start = json!({ "type": "generation_start", "id": running.id, "model": running.model_slug });
-            Some((event(&start), Stage::Deltas(running)))
+            let start = event(&EventBody::GenerationStart { id: running.id, model: &running.model_slug });
+            Some((start, Stage::Deltas(running)))
         }
         Stage::Deltas(mut running) => match running.next_delta().await {
-            Some(delta) => {
-                let delta = json!({ "type": "content_delta", "delta": delta });
-                Some((event(&delta), Stage::Deltas(running)))
-            }
+            Some(delta) => Some((event(&EventBody::ContentDelta { delta: &delta }), Stage::Deltas(running))),
             None => Some((end(running, request_id).await, Stage::Done)),
         },
         Stage::Done => Some((Event::default().data("[DONE]"), Stage::Over)),
@@ -80,30 +96,25 @@ async fn next(stage: Stage, request_id: String) -> Option<(Event, Stage)> {
 
 async fn end(running: Running, request_id: String) -> Event {
     let id = running.id;
-    let body = match running.finish().await {
-        Ok(finished) => json!({
-            "type": "generation_end",
-            "id": id,
-            "tokens_spent": finished.tokens_spent,
-            "balance_remaining": finished.balance_tokens,
+    match running.finish().await {
+        Ok(finished) => event(&EventBody::GenerationEnd {
+            id,
+            tokens_spent: finished.tokens_spent,
+            balance_remaining: finished.balance_tokens,
         }),
-        Err(failed) => error_event(id, failed.error, request_id),
-    };
-    event(&body)
-}
-
-fn error_event(id: GenerationId, error: Error, request_id: String) -> Value {
-    let is_internal = matches!(error, Error::Internal(_));
-    let mut error = ApiError::from(error).of_generation(id);
-    if is_internal {
-        error.message = request_id;
+        Err(failed) => {
+            let is_internal = matches!(failed.error, Error::Internal(_));
+            let mut error = ApiError::from(failed.error).of_generation(id);
+            if is_internal {
+                // Events are sent after the request's own scope has ended, so its name is brought along.
+                error.message = request_id;
+            }
+            event(&EventBody::Error { id, error: error.body() })
+        }
     }
-    let mut body = error.to_json();
-    body["type"] = json!("error");
-    body["id"] = json!(id);
-    body
 }
 
-fn event(body: &Value) -> Event {
-    Event::default().data(body.to_string())
+fn event(body: &EventBody<'_>) -> Event {
+    // Strings and numbers in a struct of ours always become JSON.
+    Event::default().json_data(body).unwrap_or_default()
 }
