@@ -45,10 +45,10 @@ pub enum Error {
         reason: &'static str,
     },
     /// The vendor refused the content.
-    #[error("the vendor refused the content")]
+    #[error("the vendor refused the content; nothing was charged")]
     ContentRefused,
     /// The vendor failed.
-    #[error("{provider} failed: {}", kind.name())]
+    #[error("{provider} failed ({}); nothing was charged", kind.name())]
     Provider {
         /// The vendor.
         provider: String,

@@ -23,10 +23,8 @@ use tracing::Instrument;
 pub struct GenerateRequest {
     /// The slug of the model.
     pub model: String,
-    /// Its parameters, content included, as the client sent them.
+    /// Its parameters, content and `stream` included, as the client sent them.
     pub params: Map<String, Value>,
-    /// Whether the answer is wanted in pieces as it comes.
-    pub stream: bool,
 }
 
 impl App {
@@ -45,7 +43,7 @@ impl App {
         }
         let id = GenerationId(self.storage().next_id().await.map_err(Error::from)?);
         let order = self.read_order(caller, id, request)?;
-        let model_slug = order.model_slug.clone();
+        let (model_slug, is_stream) = (order.model_slug.clone(), order.call.stream);
         let span = tracing::info_span!(
             "generation",
             id = id.0,
@@ -62,6 +60,6 @@ impl App {
             drop(entered);
         };
         self.inner.tasks.spawn(work.instrument(span));
-        Running::begun(id, model_slug, progress).await
+        Running::begun(id, model_slug, is_stream, progress).await
     }
 }

@@ -3,7 +3,7 @@
 use crate::{App, Error};
 use domain::{
     catalog::{Availability, Model, Purpose},
-    params::FieldError,
+    params::{FieldError, Params},
     pricing::{self, MAX_COUNT, Quote},
 };
 use serde_json::{Map, Value};
@@ -35,9 +35,9 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown model, [`Error::Validation`] with every wrong field.
-    pub fn quote(&self, slug: &str, params: &Map<String, Value>, count: i64) -> Result<Quote, Error> {
+    pub fn quote(&self, slug: &str, params: Map<String, Value>, count: i64) -> Result<Quote, Error> {
         let model = self.model(slug)?;
-        let read = model.read_params(params, Purpose::Quote);
+        let (read, _) = read_params(model, params, Purpose::Quote);
         let mut errors = read.as_ref().err().cloned().unwrap_or_default();
         if !(1..=MAX_COUNT).contains(&count) {
             let error = FieldError::new("count", "must be a whole number within the range");
@@ -47,6 +47,32 @@ impl App {
             Ok(params) if errors.is_empty() => pricing::quote(model, &params, count)
                 .ok_or_else(|| Error::Internal(format!("{slug} has no price for its parameters"))),
             _ => Err(Error::Validation(errors)),
+        }
+    }
+}
+
+/// Reads parameters as the model takes them, and `stream`, which says how an answer comes and is no model's own. Every wrong
+/// field is named at once.
+pub(crate) fn read_params(
+    model: &Model,
+    mut given: Map<String, Value>,
+    purpose: Purpose,
+) -> (Result<Params, Vec<FieldError>>, bool) {
+    let stream = match given.remove("stream") {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(true)) if !model.supports_streaming() => {
+            Err(FieldError::new("stream", format!("{} does not stream", model.slug)).allowing(["false"]))
+        }
+        Some(Value::Bool(stream)) => Ok(stream),
+        Some(_) => Err(FieldError::new("stream", "must be true or false").allowing(["true", "false"])),
+    };
+    let read = model.read_params(&given, purpose);
+    match (read, stream) {
+        (read, Ok(stream)) => (read, stream),
+        (read, Err(wrong)) => {
+            let mut errors = read.err().unwrap_or_default();
+            errors.push(wrong);
+            (Err(errors), false)
         }
     }
 }

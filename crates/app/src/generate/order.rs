@@ -1,11 +1,11 @@
 //! From a client's request to a priced order; nothing is held or called yet.
 
 use super::GenerateRequest;
-use crate::{App, Caller, Error};
+use crate::{App, Caller, Error, sell::read_params};
 use domain::{
-    catalog::{Category, Model, Purpose, VendorPrice},
+    catalog::{Category, Purpose, VendorPrice},
     id::{AccountId, GenerationId, KeyId},
-    params::{FieldError, Params},
+    params::FieldError,
     port::{Call, Input},
     pricing,
 };
@@ -31,7 +31,12 @@ impl App {
         request: GenerateRequest,
     ) -> Result<Order, Error> {
         let model = self.model(&request.model)?;
-        let params = read_params(model, &request)?;
+        if model.category == Category::Stt {
+            let error = FieldError::new("model", "speech to text is asked for at POST /stt");
+            return Err(Error::Validation(vec![error]));
+        }
+        let (params, stream) = read_params(model, request.params, Purpose::Generate);
+        let params = params.map_err(Error::Validation)?;
         if !self.catalog().plan_covers(&caller.plan, &model.min_plan) {
             let (required_plan, plan) = (model.min_plan.clone(), caller.plan.clone());
             return Err(Error::InsufficientPlan { required_plan, plan });
@@ -53,26 +58,9 @@ impl App {
                 vendor: model.vendor.clone(),
                 upstream: model.upstream.clone(),
                 input: Input::Text(model.text_input(&params)),
-                stream: request.stream,
+                stream,
                 timeout_ms: model.timeout_ms.unwrap_or(self.inner.settings.call_timeout_ms),
             },
         })
-    }
-}
-
-/// The request's parameters, or every wrong field of it, `stream` included.
-fn read_params(model: &Model, request: &GenerateRequest) -> Result<Params, Error> {
-    let read = model.read_params(&request.params, Purpose::Generate);
-    let mut errors = read.as_ref().err().cloned().unwrap_or_default();
-    if request.stream && !model.supports_streaming() {
-        let error = FieldError::new("stream", format!("{} does not stream", model.slug));
-        errors.push(error.allowing(["false"]));
-    }
-    if model.category == Category::Stt {
-        errors.push(FieldError::new("model", "speech to text is asked for at POST /stt"));
-    }
-    match read {
-        Ok(params) if errors.is_empty() => Ok(params),
-        _ => Err(Error::Validation(errors)),
     }
 }

@@ -43,6 +43,8 @@ pub struct Running {
     pub id: GenerationId,
     /// The model.
     pub model_slug: String,
+    /// Whether the client wants its answer in pieces as it comes.
+    pub is_stream: bool,
     progress: watch::Receiver<Progress>,
     read_bytes: usize,
 }
@@ -52,6 +54,7 @@ impl Running {
     pub(super) async fn begun(
         id: GenerationId,
         model_slug: String,
+        is_stream: bool,
         mut progress: watch::Receiver<Progress>,
     ) -> Result<Self, FailedGeneration> {
         let refusal = match progress.wait_for(|progress| progress.is_held || progress.end.is_some()).await {
@@ -61,7 +64,7 @@ impl Running {
         };
         match refusal {
             Some(refusal) => Err(refusal),
-            None => Ok(Self { id, model_slug, progress, read_bytes: 0 }),
+            None => Ok(Self { id, model_slug, is_stream, progress, read_bytes: 0 }),
         }
     }
 

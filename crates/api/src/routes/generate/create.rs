@@ -21,9 +21,8 @@ pub(crate) async fn create(
     JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
     let request = request::read(&headers, body)?;
-    let is_stream = request.stream;
     let running = app.generate(&caller, request).await?;
-    if is_stream {
+    if running.is_stream {
         return Ok(stream::events(running).into_response());
     }
     let finished = running.finish().await?;

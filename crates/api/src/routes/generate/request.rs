@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use domain::params::FieldError;
 use serde_json::{Map, Value};
 
-/// Reads the body: `model`, `stream`, and parameters, which may stand at the top level or under `params`. Whether a
+/// Reads the body: `model`, and parameters, which may stand at the top level or under `params`. Whether a
 /// parameter is one of the model's is for the model to say.
 pub(super) fn read(headers: &HeaderMap, mut body: Map<String, Value>) -> Result<GenerateRequest, ApiError> {
     // A client that sends it relies on it: better no than a second charge.
@@ -40,17 +40,5 @@ pub(super) fn read(headers: &HeaderMap, mut body: Map<String, Value>) -> Result<
             }
         }
     }
-    let stream = match params.remove("stream") {
-        None | Some(Value::Null) => false,
-        Some(Value::Bool(stream)) => stream,
-        Some(_) => {
-            errors.push(FieldError::new("stream", "must be true or false").allowing(["true", "false"]));
-            false
-        }
-    };
-    if errors.is_empty() {
-        Ok(GenerateRequest { model, params, stream })
-    } else {
-        Err(ApiError::validation(errors))
-    }
+    if errors.is_empty() { Ok(GenerateRequest { model, params }) } else { Err(ApiError::validation(errors)) }
 }

@@ -29,14 +29,14 @@ pub(crate) async fn stream(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     headers: HeaderMap,
-    JsonObject(mut body): JsonObject,
+    JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
-    if body.get("stream").is_some_and(|stream| *stream == Value::Bool(false)) {
+    let mut request = request::read(&headers, body)?;
+    let stream = request.params.insert("stream".to_owned(), Value::Bool(true));
+    if stream == Some(Value::Bool(false)) {
         let error = FieldError::new("stream", "this path always streams").allowing(["true"]);
         return Err(ApiError::field(error));
     }
-    body.insert("stream".to_owned(), Value::Bool(true));
-    let request = request::read(&headers, body)?;
     let running = app.generate(&caller, request).await?;
     Ok(events(running).into_response())
 }

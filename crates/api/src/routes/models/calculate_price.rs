@@ -31,7 +31,7 @@ pub(crate) async fn calculate_price(
     };
     let unknown = body.keys().map(|name| FieldError::new(name, "is not known").allowing(["params", "count"]));
     errors.extend(unknown);
-    match app.quote(&slug, &params, count) {
+    match app.quote(&slug, params, count) {
         Ok(quote) if errors.is_empty() => Ok(Json(quote)),
         Ok(_) => Err(ApiError::validation(errors)),
         Err(app::Error::Validation(wrong)) => {
