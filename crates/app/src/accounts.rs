@@ -61,8 +61,8 @@ impl App {
         if request.tokens != 0 {
             opening.push(self.grant_command(account_id, Reason::Grant, request.tokens).await?);
         }
-        self.storage().create_account(NewAccount { id: account_id, email }, opening).await?;
-        let key = self.create_key(account_id, "default").await?;
+        let (new_key, key) = self.mint_key(account_id, "default").await?;
+        self.storage().create_account(NewAccount { id: account_id, email }, Some(new_key), opening).await?;
         Ok(CreatedAccount { account_id, key })
     }
 
@@ -115,17 +115,23 @@ impl App {
             return Err(Error::Validation(vec![FieldError::new("name", message)]));
         }
         self.storage().account(account_id).await?.ok_or(Error::NotFound("account"))?;
+        let (new_key, key) = self.mint_key(account_id, name).await?;
+        self.storage().create_key(new_key).await?;
+        Ok(key)
+    }
+
+    /// A fresh key: what is stored of it, and what its owner gets.
+    async fn mint_key(&self, account_id: AccountId, name: &str) -> Result<(NewKey, CreatedKey), Error> {
         let api_key = key::generate().map_err(|error| Error::Internal(error.to_string()))?;
         let id = KeyId(self.storage().next_id().await?);
-        let new = NewKey {
+        let new_key = NewKey {
             account_id,
             id,
             name: name.to_owned(),
             prefix: key::shown_prefix(&api_key).to_owned(),
             key_hash: key::hash(&api_key),
         };
-        self.storage().create_key(new).await?;
-        Ok(CreatedKey { id, api_key })
+        Ok((new_key, CreatedKey { id, api_key }))
     }
 
     /// An account's keys, oldest first, revoked ones included.

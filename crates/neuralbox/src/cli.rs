@@ -7,7 +7,6 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    about,
     after_help = "Settings: defaults, then --config FILE (TOML), then environment variables
 such as NEURALBOX__DATABASE__URL. See docs/configuration.md."
 )]

@@ -1,12 +1,11 @@
 //! Printing results.
 
 use serde_json::Value;
+use std::io::Write;
 
 /// Prints `data` as JSON, or what `text` makes of it for people.
 pub(crate) fn print(json: bool, data: &Value, text: impl FnOnce() -> String) {
-    if json {
-        println!("{data:#}");
-    } else {
-        println!("{}", text());
-    }
+    let printed = if json { format!("{data:#}") } else { text() };
+    // Whoever reads may have seen enough, as `head` does.
+    let _ = writeln!(std::io::stdout(), "{printed}");
 }

@@ -152,7 +152,11 @@ impl Settings {
     /// # Errors
     /// Names the first setting that is unknown or cannot be used.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
-        Self::read(file, std::env::vars().collect())
+        // A variable that is no Unicode is none of ours.
+        let environment = std::env::vars_os();
+        let environment =
+            environment.filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+        Self::read(file, environment.collect())
     }
 
     fn read(
@@ -161,7 +165,10 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let mut builder = Config::builder();
         if let Some(file) = file {
-            builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| SettingsError::bad("--config", format!("{}: {error}", file.display())))?;
+            check_toml(file, &text)?;
+            builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
         }
         // A dot would begin a level of its own, and slugs have them.
         let environment =
@@ -205,6 +212,14 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Says where a file is no TOML. Its own words are left out, for they repeat the line, which may hold a secret.
+fn check_toml(file: &Path, text: &str) -> Result<(), SettingsError> {
+    let Err(error) = text.parse::<toml::Table>() else { return Ok(()) };
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    Err(SettingsError::bad("--config", format!("{} is not TOML at line {line}", file.display())))
 }
 
 /// Names the setting in an error: its path, and for an unknown one its own name from the message.
@@ -254,6 +269,7 @@ mod tests {
         check("", &[("NEURALBOX__PROVIDERS__OPENAI__KEY", "x")], "providers.openai.key");
         check("", &[("NEURALBOX__SERVER__PUBLIC_URL", "ftp://x")], "server.public_url");
         check("", &[("NEURALBOX__LOG__FORMAT", "xml")], "log.format");
+        check("[server]\nbind = \"127.0.0.1:1\n", &[], "--config");
     }
 
     #[test]
@@ -263,5 +279,9 @@ mod tests {
             [("NEURALBOX__PROVIDERS__OPENAI__API_KEY", planted), ("NEURALBOX__DATABASE__URL", planted)];
         let settings = read("", &environment).unwrap();
         assert!(!format!("{settings:?}").contains(planted));
+        let broken = format!("[providers.openai]\napi_key = \"{planted}\n");
+        let error = read(&broken, &[]).unwrap_err();
+        assert!(!error.to_string().contains(planted), "{error}");
+        assert!(error.to_string().contains("line 2"), "{error}");
     }
 }

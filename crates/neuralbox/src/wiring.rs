@@ -7,7 +7,7 @@ use crate::{
 };
 use app::{App, AppSettings};
 use domain::port::Clock;
-use providers::{Client, VendorSettings};
+use providers::{Client, ClientError, VendorSettings};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use storage::{DbSettings, Mode, SchemaState, Storage};
@@ -55,8 +55,9 @@ pub(crate) async fn ensure_mode(storage: &Storage, mode: Mode) -> Result<(), Err
     Err(Error::Other(format!("this database is marked {marked}; it cannot be served as {mode}")))
 }
 
-/// Points every vendor that `sandbox` speaks for at it.
+/// Points every vendor that `sandbox` speaks for at it, and leaves no way to the others.
 pub(crate) fn use_sandbox(settings: &mut Settings, sandbox: &sandbox::Sandbox) {
+    settings.providers.clear();
     for vendor in sandbox::vendors() {
         let base_url = sandbox.base_url(vendor);
         let entry = VendorSettings { api_key: Some("sandbox".into()), base_url };
@@ -79,5 +80,14 @@ pub(crate) fn app(settings: &Settings, storage: Storage, is_sandbox: bool) -> Re
 /// The IO client of all vendors.
 pub(crate) fn client(settings: &Settings) -> Result<Client, SettingsError> {
     Client::new(settings.client.clone(), settings.providers.clone())
-        .map_err(|error| SettingsError::bad("providers", error.to_string()))
+        .map_err(|error| SettingsError::bad(setting_of(&error), error.to_string()))
+}
+
+/// The setting behind a client that cannot be made.
+fn setting_of(error: &ClientError) -> String {
+    match error {
+        ClientError::BaseUrl { vendor, .. } => format!("providers.{vendor}.base_url"),
+        ClientError::Key { vendor } => format!("providers.{vendor}.api_key"),
+        ClientError::Http(_) => "client".to_owned(),
+    }
 }

@@ -1,8 +1,9 @@
 //! Accounts.
 
 use crate::{
-    Error, Storage,
+    Error, NewKey, Storage,
     entity::{account, email_directory},
+    keys::insert_key,
     ledger::{Completion, LedgerError, insert_empty_wallet, run_in},
 };
 use domain::{id::AccountId, ledger::Command, time::Timestamp};
@@ -29,8 +30,8 @@ pub struct AccountRecord {
 }
 
 impl Storage {
-    /// Opens an account with its wallet, and carries out the `opening` commands (its first cycle or grants) in the same
-    /// transaction: there is no account without what it was promised.
+    /// Opens an account with its wallet and its first key, and carries out the `opening` commands (its first cycle or grants)
+    /// in the same transaction: there is no account without what it was promised.
     ///
     /// # Errors
     /// [`Error::EmailTaken`], a [`domain::ledger::Refusal`] of an opening command, or the database's; nothing has
@@ -38,6 +39,7 @@ impl Storage {
     pub async fn create_account(
         &self,
         account: NewAccount,
+        key: Option<NewKey>,
         opening: Vec<Command<Completion>>,
     ) -> Result<(), LedgerError> {
         let now = self.clock.now();
@@ -59,6 +61,9 @@ impl Storage {
         let outcomes = async {
             account::Entity::insert(row).exec_without_returning(&transaction).await?;
             insert_empty_wallet(&transaction, account.id).await?;
+            if let Some(key) = key {
+                insert_key(&transaction, key, now).await?;
+            }
             run_in(&transaction, now, opening).await
         };
         let outcomes = outcomes.await.map_err(Error::from)?;

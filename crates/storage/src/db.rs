@@ -7,8 +7,8 @@ use sea_orm::{
 };
 use std::time::Duration;
 
-/// How to reach the database.
-#[derive(Clone, Debug)]
+/// How to reach the database. Has no `Debug`, for the URL may hold a password.
+#[derive(Clone)]
 pub struct DbSettings {
     /// `sqlite://path?mode=rwc` or `postgres://…`. May hold a password.
     pub url: String,

@@ -9,7 +9,7 @@ use domain::{
     time::Timestamp,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, Statement,
 };
 
 /// A key to be stored.
@@ -53,6 +53,26 @@ pub struct Principal {
     pub cycle: Option<(String, Timestamp)>,
 }
 
+/// Stores a key and the way to it from its hash.
+pub(crate) async fn insert_key<C: ConnectionTrait>(db: &C, key: NewKey, now: Timestamp) -> Result<(), DbErr> {
+    let directory = api_key_directory::ActiveModel {
+        key_hash: Set(key.key_hash),
+        account_id: Set(key.account_id.0),
+        key_id: Set(key.id.0),
+    };
+    api_key_directory::Entity::insert(directory).exec_without_returning(db).await?;
+    let row = api_key::ActiveModel {
+        account_id: Set(key.account_id.0),
+        id: Set(key.id.0),
+        name: Set(key.name),
+        prefix: Set(key.prefix),
+        created_at_ms: Set(now.unix_ms()),
+        revoked_at_ms: Set(None),
+    };
+    api_key::Entity::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
+
 impl Storage {
     /// Stores a key.
     ///
@@ -60,21 +80,7 @@ impl Storage {
     /// The database's.
     pub async fn create_key(&self, key: NewKey) -> Result<(), Error> {
         let transaction = self.db.begin().await?;
-        let directory = api_key_directory::ActiveModel {
-            key_hash: Set(key.key_hash),
-            account_id: Set(key.account_id.0),
-            key_id: Set(key.id.0),
-        };
-        api_key_directory::Entity::insert(directory).exec_without_returning(&transaction).await?;
-        let row = api_key::ActiveModel {
-            account_id: Set(key.account_id.0),
-            id: Set(key.id.0),
-            name: Set(key.name),
-            prefix: Set(key.prefix),
-            created_at_ms: Set(self.clock.now().unix_ms()),
-            revoked_at_ms: Set(None),
-        };
-        api_key::Entity::insert(row).exec_without_returning(&transaction).await?;
+        insert_key(&transaction, key, self.clock.now()).await?;
         transaction.commit().await?;
         Ok(())
     }

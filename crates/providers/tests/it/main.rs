@@ -8,6 +8,7 @@ mod errors;
 mod limits;
 mod odd_bytes;
 mod raw_server;
+mod registry;
 mod requests;
 mod retries;
 mod streams;

@@ -197,9 +197,9 @@ async fn the_email_is_one_account(database: TestDatabase) {
     let bench = Bench::new(&database).await;
     let first = domain::id::AccountId(bench.id().await);
     let open = |id, email: &str| storage::NewAccount { id, email: email.to_owned() };
-    bench.storage.create_account(open(first, "Ann@Example.org"), Vec::new()).await.unwrap();
+    bench.storage.create_account(open(first, "Ann@Example.org"), None, Vec::new()).await.unwrap();
     let second = domain::id::AccountId(bench.id().await);
-    let taken = bench.storage.create_account(open(second, "ann@example.ORG"), Vec::new()).await;
+    let taken = bench.storage.create_account(open(second, "ann@example.ORG"), None, Vec::new()).await;
     assert!(matches!(taken, Err(LedgerError::Storage(storage::Error::EmailTaken))));
     assert_eq!(bench.storage.account(second).await.unwrap(), None);
     let found = bench.storage.account_by_email("ANN@example.org").await.unwrap().unwrap();

@@ -41,7 +41,7 @@ impl Bench {
             opening.push(Command::Grant { account_id: id, grant_id, reason, amount_tokens: permanent });
         }
         let email = format!("{id}@example.org");
-        self.storage.create_account(NewAccount { id, email }, opening).await.unwrap();
+        self.storage.create_account(NewAccount { id, email }, None, opening).await.unwrap();
         id
     }
 

@@ -33,7 +33,7 @@ pub(crate) async fn stream(
 ) -> Result<Response, ApiError> {
     let mut request = request::read(&headers, body)?;
     let stream = request.params.insert("stream".to_owned(), Value::Bool(true));
-    if stream == Some(Value::Bool(false)) {
+    if !matches!(stream, None | Some(Value::Null | Value::Bool(true))) {
         let error = FieldError::new("stream", "this path always streams").allowing(["true"]);
         return Err(ApiError::field(error));
     }
