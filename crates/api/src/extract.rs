@@ -4,7 +4,7 @@ use crate::error::ApiError;
 use app::{App, Caller};
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Query, Request},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::IntoResponse,
 };
@@ -103,5 +103,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryOf<T> {
         query
             .map(|Query(query)| Self(query))
             .map_err(|rejection| ApiError::field(FieldError::new("query", rejection.body_text())))
+    }
+}
+
+/// The one parameter of the path. What is no UTF-8 names nothing that there is.
+pub(crate) struct PathName(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathName {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let name = Path::<String>::from_request_parts(parts, state).await;
+        name.map(|Path(name)| Self(name)).map_err(|_| ApiError::not_found("resource"))
     }
 }

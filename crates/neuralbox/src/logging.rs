@@ -12,7 +12,11 @@ pub(crate) fn start(settings: &LogSettings) -> Result<(), SettingsError> {
     let filter = EnvFilter::try_new(&settings.filter)
         .map_err(|error| SettingsError::bad("log.filter", error.to_string()))?;
     let is_terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // When nobody reads the log any more, a complaint about that would be a panic.
+        .log_internal_errors(false);
     let is_json = match settings.format {
         LogFormat::Auto => !is_terminal,
         LogFormat::Text => false,

@@ -230,7 +230,17 @@ fn setting_error(path: &str, message: &str) -> SettingsError {
         Some(name) if path.rsplit('.').next() != Some(name) => format!("{path}.{name}"),
         _ => path.to_owned(),
     };
-    SettingsError::bad(setting, message)
+    SettingsError::bad(setting, without_value(message))
+}
+
+/// What was expected, from a message of serde that may repeat what was found.
+fn without_value(message: &str) -> String {
+    let repeats =
+        ["invalid type", "invalid value", "unknown variant"].iter().any(|how| message.starts_with(how));
+    match message.split_once(", expected ") {
+        Some((_, expected)) if repeats => format!("must be {expected}"),
+        _ => message.to_owned(),
+    }
 }
 
 #[cfg(test)]

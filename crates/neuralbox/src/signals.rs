@@ -17,8 +17,8 @@ pub(crate) fn stop_token() -> std::io::Result<CancellationToken> {
             if is_second {
                 std::process::exit(130);
             }
-            tracing::info!("ending; once more to end at once");
             stop.cancel();
+            tracing::info!("ending; once more to end at once");
         }
     });
     Ok(token)

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use std::time::Duration;
@@ -37,11 +37,11 @@ impl Db {
             return Err(Error::BadUrl);
         }
         if is_sqlite {
-            let writer = Database::connect(sqlite(settings, 1)).await?;
-            let reader = Database::connect(sqlite(settings, settings.max_connections)).await?;
+            let writer = connect(sqlite(settings, 1)).await?;
+            let reader = connect(sqlite(settings, settings.max_connections)).await?;
             return Ok(Self { writer, reader });
         }
-        let pool = Database::connect(postgres(settings)).await?;
+        let pool = connect(postgres(settings)).await?;
         Ok(Self { writer: pool.clone(), reader: pool })
     }
 
@@ -72,6 +72,14 @@ impl Db {
             (self.backend() == DbBackend::Postgres).then_some(sea_orm::IsolationLevel::RepeatableRead);
         self.reader.begin_with_options(TransactionOptions { isolation_level, ..Default::default() }).await
     }
+}
+
+async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, Error> {
+    Database::connect(options).await.map_err(|error| match error {
+        // The URL cannot be read; the message would repeat it.
+        DbErr::Conn(RuntimeErr::Internal(_)) => Error::BadUrl,
+        error => error.into(),
+    })
 }
 
 fn sqlite(settings: &DbSettings, max_connections: u32) -> ConnectOptions {

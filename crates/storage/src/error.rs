@@ -6,7 +6,7 @@ use sea_orm::{DbErr, RuntimeErr};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL names neither SQLite nor PostgreSQL. The URL itself may hold a password, so it is not repeated.
-    #[error("database.url must start with sqlite:// or postgres://")]
+    #[error("database.url must be a URL that starts with sqlite:// or postgres://")]
     BadUrl,
     /// The database cannot be reached, or cannot write. What was asked may be tried again.
     #[error("the database is not available: {0}")]
@@ -75,8 +75,12 @@ impl Trouble {
             "40001" | "40P01" | "55P03" => Self::Conflict,
             // query_canceled (our statement timeout), read_only_sql_transaction (a standby)
             "57014" | "25006" => Self::Unavailable,
-            // connection_exception, insufficient_resources, operator_intervention, system_error
-            code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Self::Unavailable,
+            // object_not_in_prerequisite_state (lets nobody in), invalid_catalog_name (renamed or gone)
+            "55000" | "3D000" => Self::Unavailable,
+            // connection_exception, invalid_authorization_specification, insufficient_resources, …
+            code if ["08", "28", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
+                Self::Unavailable
+            }
             _ => Self::Other,
         }
     }

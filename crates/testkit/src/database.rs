@@ -26,7 +26,7 @@ pub enum Backend {
     Postgres,
 }
 
-/// A fresh, migrated database, gone when this is dropped.
+/// A database of a test's own, gone when this is dropped.
 #[derive(Debug)]
 pub struct TestDatabase {
     /// How to reach it.
@@ -42,17 +42,22 @@ enum Guard {
 
 /// Makes a database, or nothing for PostgreSQL when the tests run without it on purpose.
 pub async fn database(backend: Backend) -> Option<TestDatabase> {
-    let database = match backend {
-        Backend::Sqlite => {
-            let folder = TempDir::new().expect("a temporary folder");
-            let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
-            TestDatabase { url, guard: Guard::Folder { _folder: folder } }
-        }
-        Backend::Postgres => postgres().await?,
-    };
+    let database = empty_database(backend).await?;
     let clock = Arc::new(crate::ManualClock::default());
     database.storage(clock).await.migrate().await.expect("a fresh database migrates");
     Some(database)
+}
+
+/// As [`database`], but without any tables.
+pub async fn empty_database(backend: Backend) -> Option<TestDatabase> {
+    match backend {
+        Backend::Sqlite => {
+            let folder = TempDir::new().expect("a temporary folder");
+            let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
+            Some(TestDatabase { url, guard: Guard::Folder { _folder: folder } })
+        }
+        Backend::Postgres => postgres().await,
+    }
 }
 
 async fn postgres() -> Option<TestDatabase> {
@@ -102,6 +107,29 @@ impl TestDatabase {
         let db = connect(&self.url).await;
         let result = db.execute_unprepared(sql).await;
         result.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Cuts every connection to a PostgreSQL database and lets nobody in, until [`Self::open`].
+    pub async fn shut(&self) {
+        let Guard::Postgres { admin_url, name } = &self.guard else { panic!("a file cannot be shut") };
+        let admin = connect(admin_url).await;
+        for sql in [
+            format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+        ] {
+            admin.execute_unprepared(&sql).await.expect("the test server lets us shut databases");
+        }
+    }
+
+    /// Lets connections in again.
+    pub async fn open(&self) {
+        let Guard::Postgres { admin_url, name } = &self.guard else { panic!("a file cannot be shut") };
+        let sql = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true");
+        connect(admin_url)
+            .await
+            .execute_unprepared(&sql)
+            .await
+            .expect("the test server lets us open databases");
     }
 }
 

@@ -1,8 +1,12 @@
-//! What tests share: databases, and a clock to move. Only ever a dev-dependency.
+//! What tests share: databases, a clock to move, and the whole service on a socket. Only ever a dev-dependency.
 #![expect(clippy::panic, clippy::expect_used, reason = "a test that cannot be set up must stop")]
 
 mod clock;
 mod database;
+mod reply;
+mod service;
 
 pub use clock::ManualClock;
-pub use database::{Backend, TestDatabase, database};
+pub use database::{Backend, TestDatabase, database, empty_database};
+pub use reply::{EventStream, Reply};
+pub use service::{Account, Service, Setup, http_client, send};

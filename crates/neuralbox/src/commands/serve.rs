@@ -1,7 +1,11 @@
 //! `neuralbox serve`
 
 use super::Error;
-use crate::{logging, settings::Settings, signals, wiring};
+use crate::{
+    logging,
+    settings::{self, Settings},
+    signals, wiring,
+};
 use app::App;
 use sandbox::Sandbox;
 use std::{net::SocketAddr, process::ExitCode};
@@ -30,6 +34,9 @@ pub(crate) struct Service {
 impl Service {
     /// Wires everything and binds the address; nothing is answered yet.
     pub(crate) async fn start(mut settings: Settings, sandbox: bool, no_worker: bool) -> Result<Self, Error> {
+        // Before anything is made or marked: what is wrong with the settings stops the start.
+        settings::catalog(&settings)?;
+        wiring::client(&settings)?;
         let sandbox = if sandbox {
             let bind = settings.sandbox.bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
             let sandbox =

@@ -1,17 +1,17 @@
 //! `POST /models/{slug}/calculate-price`
 
-use crate::{error::ApiError, extract::JsonObject};
-use app::App;
-use axum::{
-    Json,
-    extract::{Path, State},
+use crate::{
+    error::ApiError,
+    extract::{JsonObject, PathName},
 };
+use app::App;
+use axum::{Json, extract::State};
 use domain::{params::FieldError, pricing::Quote};
 use serde_json::{Map, Value};
 
 pub(crate) async fn calculate_price(
     State(app): State<App>,
-    Path(slug): Path<String>,
+    PathName(slug): PathName,
     JsonObject(mut body): JsonObject,
 ) -> Result<Json<Quote>, ApiError> {
     app.model(&slug)?;

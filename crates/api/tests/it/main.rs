@@ -1,0 +1,81 @@
+//! The service as its clients see it: over real sockets, on both databases.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod auth;
+mod bad_requests;
+mod catalog;
+mod failing;
+mod generate;
+mod money;
+mod outage;
+mod prices;
+mod recovery;
+mod route_table;
+mod streams;
+
+use serde_json::Value;
+use std::time::Duration;
+use testkit::{Reply, Service};
+
+/// A text model of each vendor, and of each of OpenAI's two protocols.
+const MODELS: [(&str, &str); 6] = [
+    ("openai", "gpt-5-nano"),
+    ("openai", "gpt-5.2-pro"),
+    ("anthropic", "claude-haiku-4.5"),
+    ("google", "gemini-2.5-flash"),
+    ("deepseek", "deepseek-v3"),
+    ("xai", "grok-4-fast"),
+];
+
+/// Asserts that a reply is an error in the one form that all errors have, and gives its details.
+fn refused(reply: &Reply, status: u16, code: &str) -> Value {
+    let body = reply.expect(status);
+    let mut names: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["details", "error", "message"], "{reply:?}");
+    assert_eq!(body["error"], code, "{reply:?}");
+    assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{reply:?}");
+    assert!(body["details"].is_object(), "{reply:?}");
+    assert_eq!(reply.header("content-type"), Some("application/json"), "{reply:?}");
+    assert!(reply.header("x-request-id").is_some(), "{reply:?}");
+    body["details"].clone()
+}
+
+/// Asserts that exactly these fields are refused, and gives what is allowed in place of each.
+fn wrong_fields(reply: &Reply, fields: &[&str]) -> Vec<Value> {
+    let details = refused(reply, 422, "validation_error");
+    let wrong = details["fields"].as_array().unwrap();
+    let named: Vec<&str> = wrong.iter().map(|field| field["field"].as_str().unwrap()).collect();
+    assert_eq!(named, fields, "{reply:?}");
+    assert!(wrong.iter().all(|field| field["message"].as_str().is_some_and(|text| !text.is_empty())));
+    wrong.iter().map(|field| field["allowed"].clone()).collect()
+}
+
+/// Looks again and again until there is something to see.
+async fn eventually<T>(look: impl AsyncFn() -> Option<T>) -> T {
+    let looking = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            looks.tick().await;
+            if let Some(seen) = look().await {
+                return seen;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), looking).await.expect("it comes within 20 s")
+}
+
+/// A generation on record, once it has ended.
+async fn ended(service: &Service, key: &str, id: &Value) -> Value {
+    let path = format!("/generate/{id}");
+    eventually(async || {
+        let generation = service.get(&path, key).await.expect(200);
+        (generation["status"] != "pending").then_some(generation)
+    })
+    .await
+}

@@ -1,0 +1,102 @@
+//! What becomes of holds when the process that took them is gone, or goes.
+
+use crate::{ended, refused};
+use serde_json::json;
+use testkit::{Account, Service, Setup, TestDatabase};
+
+testkit::on_each_database!(
+    a_silent_process_loses_its_holds_once,
+    a_process_that_beats_keeps_its_holds,
+    what_does_not_finish_before_the_end_is_given_back,
+    what_finishes_before_the_end_is_charged,
+);
+
+/// Lets 10 s pass, in which the living say that they live, and recovers. Gives how many holds were released.
+async fn ten_seconds_pass(service: &Service, living: &[&Service]) -> usize {
+    service.clock.advance_ms(10_000);
+    for process in living {
+        process.app.heartbeat().await.unwrap();
+    }
+    service.app.recover().await.unwrap().released_holds
+}
+
+async fn a_silent_process_loses_its_holds_once(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let silent = service.another(&database).await;
+    let account = service.account_with(10).await;
+    // It answers long after its process was found dead: minutes of the manual clock pass in no time.
+    let mut events = silent.stream(&account.key, "gpt-5", "[[delay:3000]] hello").await;
+    let id = events.next().await.unwrap()["id"].clone();
+    assert_eq!(service.balance(&account.key).await, 8);
+
+    let mut released = Vec::new();
+    for _ in 0..8 {
+        released.push(ten_seconds_pass(&service, &[&service]).await);
+    }
+    assert_eq!(released.iter().sum::<usize>(), 1, "{released:?}");
+    assert_eq!(service.balance(&account.key).await, 10);
+    let record = service.get(&format!("/generate/{id}"), &account.key).await.expect(200);
+    assert_eq!((&record["status"], &record["tokens_spent"]), (&json!("failed"), &json!(0)));
+    let report = service.assert_verifies().await;
+    assert_eq!(report.open_holds, 0);
+
+    // The late answer is neither charged nor taken for a success.
+    let mut last = events.next().await.unwrap();
+    while last["type"] == "content_delta" {
+        last = events.next().await.unwrap();
+    }
+    assert_eq!(last["type"], "error", "{last}");
+    assert_eq!(service.balance(&account.key).await, 10);
+    assert_eq!(service.get(&format!("/generate/{id}"), &account.key).await.expect(200), record);
+    assert_eq!(service.assert_verifies().await.entries, report.entries);
+    // It finds out that it was taken for dead, and goes on.
+    silent.app.heartbeat().await.unwrap();
+    silent.generate(&account.key, "gpt-5", "hello").await.expect(200);
+    assert_eq!(service.balance(&account.key).await, 8);
+}
+
+async fn a_process_that_beats_keeps_its_holds(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let other = service.another(&database).await;
+    let account = service.account_with(10).await;
+    let mut events = other.stream(&account.key, "gpt-5", "[[delay:1500]] hello").await;
+    let id = events.next().await.unwrap()["id"].clone();
+    for _ in 0..6 {
+        assert_eq!(ten_seconds_pass(&service, &[&service, &other]).await, 0);
+    }
+    assert_eq!(ended(&service, &account.key, &id).await["status"], "completed");
+    assert_eq!(service.balance(&account.key).await, 8);
+    service.assert_verifies().await;
+}
+
+/// Shuts the service down while a generation of `prompt` runs, and gives the generation's record, read elsewhere.
+async fn shut_down_during(
+    database: &TestDatabase,
+    setup: Setup,
+    prompt: &str,
+) -> (Service, Account, serde_json::Value) {
+    let service = Service::start_with(database, setup).await;
+    let survivor = service.another(database).await;
+    let account = survivor.account_with(10).await;
+    let mut events = service.stream(&account.key, "gpt-5", prompt).await;
+    let id = events.next().await.unwrap()["id"].clone();
+    service.app.shut_down().await;
+    refused(&service.generate(&account.key, "gpt-5", "hello").await, 503, "overloaded");
+    let record = survivor.get(&format!("/generate/{id}"), &account.key).await.expect(200);
+    (survivor, account, record)
+}
+
+async fn what_does_not_finish_before_the_end_is_given_back(database: TestDatabase) {
+    let setup = Setup { shutdown_grace_ms: 50, ..Setup::default() };
+    let (survivor, account, record) = shut_down_during(&database, setup, "[[fault:hang]]").await;
+    assert_eq!((&record["status"], &record["tokens_spent"]), (&json!("failed"), &json!(0)));
+    assert_eq!(survivor.balance(&account.key).await, 10);
+    assert_eq!(survivor.assert_verifies().await.open_holds, 0);
+}
+
+async fn what_finishes_before_the_end_is_charged(database: TestDatabase) {
+    let (survivor, account, record) = shut_down_during(&database, Setup::default(), "[[delay:200]] hi").await;
+    assert_eq!((&record["status"], &record["tokens_spent"]), (&json!("completed"), &json!(2)));
+    assert_eq!(survivor.balance(&account.key).await, 8);
+    assert_eq!(survivor.assert_verifies().await.open_holds, 0);
+}

@@ -1,0 +1,139 @@
+//! What the commands of an operator do and print.
+
+use crate::installation::Installation;
+use serde_json::{Value, json};
+use testkit::{Backend, TestDatabase};
+
+testkit::on_each_database!(accounts_and_keys, the_ledger_is_verified, doctor_names_what_is_wrong);
+
+#[tokio::test]
+async fn every_command_explains_itself() {
+    let database = testkit::empty_database(Backend::Sqlite).await.unwrap();
+    let installation = Installation::new(database);
+    for command in [
+        "",
+        "demo",
+        "serve",
+        "worker",
+        "migrate",
+        "doctor",
+        "ledger",
+        "ledger verify",
+        "account",
+        "account create",
+        "account grant",
+        "key",
+        "key create",
+        "key list",
+        "key revoke",
+    ] {
+        let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let said = installation.run(&arguments).succeeded();
+        assert!(said.stdout.contains("Usage: neuralbox"), "{said:?}");
+    }
+    for wrong in ["sell", "serve --fast", "account create --email a@example.org", "key list", "ledger"] {
+        let said = installation.run(&wrong.split_whitespace().collect::<Vec<_>>());
+        assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{said:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrating_twice_changes_nothing() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(database) = testkit::empty_database(backend).await else { continue };
+        let installation = Installation::new(database);
+        let first = installation.run(&["migrate"]).succeeded();
+        let second = installation.run(&["migrate"]).succeeded();
+        assert_ne!(first.stdout, second.stdout);
+        assert_eq!(installation.json(&["ledger", "verify", "--json"])["wallets"], 0);
+    }
+}
+
+async fn accounts_and_keys(database: TestDatabase) {
+    let installation = Installation::new(database);
+    let create = |email: &str, plan: &str| {
+        installation.run(&["account", "create", "--email", email, "--plan", plan, "--tokens", "5", "--json"])
+    };
+    let created = create("Anna@example.org", "vip").succeeded().json();
+    assert_eq!(created.as_object().unwrap().len(), 2);
+    let id = created["account_id"].as_i64().unwrap();
+    check_key(&created["api_key"]);
+    create("anna@EXAMPLE.org", "vip").failed("an account with this e-mail address exists");
+    create("boris@example.org", "gold").failed("plan is no plan (allowed: free, basic, pro, vip, elite)");
+    create("nobody", "vip").failed("email");
+
+    let grant = |account: [&str; 2], tokens: &str| {
+        installation.run(&["account", "grant", account[0], account[1], "--tokens", tokens, "--json"])
+    };
+    let granted = grant(["--email", "anna@example.org"], "10").succeeded().json();
+    assert_eq!(granted, json!({ "account_id": id, "token_balance": 1_515 }));
+    let granted = grant(["--account", &id.to_string()], "1").succeeded().json();
+    assert_eq!(granted, json!({ "account_id": id, "token_balance": 1_516 }));
+    grant(["--email", "carl@example.org"], "1").failed("there is no such account");
+    grant(["--account", &id.to_string()], "0").failed("tokens");
+
+    let account = ["--email", "anna@example.org"];
+    let key = |arguments: &[&str]| installation.run(&[&["key"], arguments, &account].concat());
+    let second = key(&["create", "--json", "--name", "second"]).succeeded().json();
+    check_key(&second["api_key"]);
+    let list = |expected: usize| -> Vec<Value> {
+        let list = key(&["list", "--json"]).succeeded().json();
+        assert_eq!(list["total"], expected, "{list:#}");
+        list["items"].as_array().unwrap().clone()
+    };
+    let keys = list(2);
+    assert_eq!((&keys[1]["id"], &keys[1]["name"]), (&second["id"], &json!("second")));
+    for (shown, whole) in keys.iter().zip([&created, &second]) {
+        let prefix = shown["prefix"].as_str().unwrap();
+        assert!(prefix.len() < 16 && whole["api_key"].as_str().unwrap().starts_with(prefix), "{shown}");
+        assert_eq!(shown["revoked_at"], Value::Null);
+    }
+    let revoke = ["revoke", "--key", &second["id"].to_string()];
+    key(&revoke).succeeded();
+    key(&revoke).failed("there is no such key");
+    assert!(list(2)[1]["revoked_at"].is_string());
+}
+
+fn check_key(key: &Value) {
+    let key = key.as_str().unwrap();
+    assert!(key.len() == 48 && key.starts_with("nb_"), "{key}");
+}
+
+async fn the_ledger_is_verified(database: TestDatabase) {
+    let installation = Installation::new(database);
+    installation.account("anna@example.org", 7);
+    let verify = || installation.run(&["ledger", "verify", "--json"]);
+    let clean = json!({
+        "clean": true, "wallets": 1, "entries": 2, "generations": 0, "open_holds": 0, "problems": [],
+    });
+    assert_eq!(verify().succeeded().json(), clean);
+    let harm = "UPDATE wallets SET permanent_available = permanent_available + 1";
+    installation.database.execute(harm).await.unwrap();
+    let said = verify();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let report = said.json();
+    assert_eq!((&report["clean"], report["problems"].as_array().unwrap().len()), (&json!(false), 1));
+    assert_eq!(installation.run(&["ledger", "verify"]).code, Some(1));
+    assert_eq!(installation.run(&["worker", "--once"]).succeeded().stdout.lines().count(), 1);
+}
+
+async fn doctor_names_what_is_wrong(database: TestDatabase) {
+    let installation = Installation::new(database).with("NEURALBOX__PROVIDERS__OPENAI__API_KEY", "a-key");
+    let found = installation.json(&["doctor", "--json"]);
+    assert_eq!(found["healthy"], true, "{found:#}");
+    let about = |found: &Value, about: &str| -> Vec<String> {
+        let findings = found["findings"].as_array().unwrap().iter();
+        let findings = findings.filter(|finding| finding["about"] == about);
+        findings.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(about(&found, "provider anthropic")[0].contains("NEURALBOX__PROVIDERS__ANTHROPIC__API_KEY"));
+    assert!(!about(&found, "provider openai").iter().any(|message| message.contains("has no key")));
+    assert!(about(&found, "model dall-e-3")[0].contains("models.dall-e-3.upstream"), "{found:#}");
+    assert_eq!(about(&found, "database"), Vec::<String>::new());
+
+    let nowhere = installation.with("NEURALBOX__DATABASE__URL", "sqlite:///nowhere/at/all.db");
+    let said = nowhere.run(&["doctor", "--json"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let found = said.json();
+    assert_eq!((&found["healthy"], about(&found, "database").len()), (&json!(false), 1));
+}

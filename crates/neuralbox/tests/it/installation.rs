@@ -1,0 +1,215 @@
+//! The binary, and the database and settings that it is run with.
+
+use reqwest::{Client, Method};
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+use testkit::{Reply, TestDatabase};
+
+/// How long a process may take for what it does at once.
+const SOON: Duration = Duration::from_secs(20);
+
+/// A database, and the settings to reach it.
+pub(crate) struct Installation {
+    pub(crate) database: TestDatabase,
+    settings: Vec<(String, String)>,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Installation {
+    pub(crate) fn new(database: TestDatabase) -> Self {
+        let settings =
+            [("NEURALBOX__SERVER__BIND", "127.0.0.1:0"), ("NEURALBOX__DATABASE__URL", &database.url)]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { settings: settings.into(), database }
+    }
+
+    /// The same with one more setting, as an environment variable.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_neuralbox"));
+        command.env_clear().args(arguments).stdin(Stdio::null());
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a command, which must come to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        let mut command = self.command(arguments);
+        let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let id = process.id();
+        let (sender, outputs) = mpsc::channel();
+        // Whoever asked may have given up.
+        thread::spawn(move || drop(sender.send(process.wait_with_output())));
+        let Ok(output) = outputs.recv_timeout(SOON) else {
+            signal(id, "KILL");
+            panic!("{arguments:?} does not end, with {:?}", self.settings);
+        };
+        let output = output.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Runs a command that must succeed, and reads the JSON that it prints.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        self.run(arguments).succeeded().json()
+    }
+
+    /// Opens an account on vip with so many permanent tokens, and gives its id and its key.
+    pub(crate) fn account(&self, email: &str, tokens: i64) -> (i64, String) {
+        let tokens = tokens.to_string();
+        let arguments =
+            ["account", "create", "--email", email, "--plan", "vip", "--tokens", &tokens, "--json"];
+        let created = self.json(&arguments);
+        (created["account_id"].as_i64().unwrap(), created["api_key"].as_str().unwrap().to_owned())
+    }
+
+    /// Starts a server, and waits until it listens.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
+        self.serve_heard(arguments, true)
+    }
+
+    /// The same for a server whose output nobody reads any more once it listens.
+    pub(crate) fn serve_unheard(&self, arguments: &[&str]) -> Server {
+        self.serve_heard(arguments, false)
+    }
+
+    fn serve_heard(&self, arguments: &[&str], is_heard: bool) -> Server {
+        let arguments = [&["serve"], arguments].concat();
+        let mut command = self.command(&arguments);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, urls) = mpsc::channel();
+        let mut stdout = process.stdout.take().unwrap();
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let reading = thread::spawn(move || {
+            let mut said = String::new();
+            for line in stderr.lines().map_while(Result::ok) {
+                if let Some((_, rest)) = line.split_once("serving on ") {
+                    let url = rest.split('"').next().unwrap_or_default().trim().to_owned();
+                    // Nobody may be waiting any more.
+                    let _ = sender.send(url);
+                    if !is_heard {
+                        return said;
+                    }
+                }
+                said.push_str(&line);
+                said.push('\n');
+            }
+            stdout.read_to_string(&mut said).unwrap();
+            said
+        });
+        let url = urls.recv_timeout(SOON).expect("the server says where it listens");
+        Server { process, url, http: testkit::http_client(), reading: Some(reading) }
+    }
+}
+
+impl Said {
+    /// The same, if the command succeeded.
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self
+    }
+
+    /// The same, if the command failed and said why in these words.
+    pub(crate) fn failed(self, why: &str) -> Self {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        assert!(self.stderr.contains(why), "{self:?}");
+        self
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+}
+
+/// Sends a signal to a process that was started here and has not been waited for.
+fn signal(process_id: u32, name: &str) {
+    let kill = format!("kill -{name} {process_id}");
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
+/// A running server. Killed when it is dropped.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) url: String,
+    pub(crate) http: Client,
+    reading: Option<JoinHandle<String>>,
+}
+
+impl Server {
+    /// A request to a path under `/api/v2`, answered.
+    pub(crate) async fn ask(&self, method: Method, path: &str, key: &str, body: Option<&Value>) -> Reply {
+        testkit::send(self.request(method, path, key, body)).await
+    }
+
+    pub(crate) fn request(
+        &self,
+        method: Method,
+        path: &str,
+        key: &str,
+        body: Option<&Value>,
+    ) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}/api/v2{path}", self.url)).bearer_auth(key);
+        match body {
+            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+            None => request,
+        }
+    }
+
+    /// What can be spent with `key`.
+    pub(crate) async fn balance(&self, key: &str) -> i64 {
+        let balance = self.ask(Method::GET, "/balance", key, None).await.expect(200);
+        balance["token_balance"].as_i64().unwrap()
+    }
+
+    /// Ends the process at once, as a crash would, and gives what it said.
+    pub(crate) fn kill(mut self) -> String {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.reading.take().unwrap().join().unwrap()
+    }
+
+    /// Asks the process to end.
+    pub(crate) fn terminate(&self) {
+        signal(self.process.id(), "TERM");
+    }
+
+    /// Waits for the process to end by itself, and gives its exit status and what it said.
+    pub(crate) async fn ended(mut self) -> (Option<i32>, String) {
+        let waiting = async {
+            let mut looks = tokio::time::interval(Duration::from_millis(10));
+            loop {
+                looks.tick().await;
+                if let Some(status) = self.process.try_wait().unwrap() {
+                    return status.code();
+                }
+            }
+        };
+        let code = tokio::time::timeout(SOON, waiting).await.expect("the process ends");
+        (code, self.reading.take().unwrap().join().unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

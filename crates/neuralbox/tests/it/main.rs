@@ -1,0 +1,14 @@
+//! The binary as its operator sees it: a process with arguments, settings, output and an exit status.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod commands;
+mod demo;
+mod installation;
+mod secrets;
+mod serve;
+mod settings;

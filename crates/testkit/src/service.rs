@@ -1,0 +1,257 @@
+//! The whole service on a socket: a test's database, a clock to move, and a sandbox in place of the vendors.
+
+use crate::{EventStream, ManualClock, Reply, TestDatabase};
+use app::{App, AppSettings, CreateAccount, VerifyReport};
+use domain::{
+    catalog::{Catalog, Sources},
+    id::{AccountId, GenerationId, KeyId, NodeId},
+    ledger::{HoldRequest, Resolution},
+    port::Clock,
+};
+use providers::{Client, ClientSettings, VendorSettings};
+use reqwest::{Method, RequestBuilder};
+use sandbox::Sandbox;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+use storage::{Completion, Storage};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// Times that a vendor is asked before its failure counts.
+const MAX_ATTEMPTS: usize = 2;
+const ANY_PORT: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+/// What a test may want otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Milliseconds that a generation may take at its vendor.
+    pub call_timeout_ms: i64,
+    /// Milliseconds that running generations get when the service shuts down.
+    pub shutdown_grace_ms: u64,
+    /// Whether vendors count as the sandbox, where retirement days do not apply.
+    pub is_sandbox: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { call_timeout_ms: 60_000, shutdown_grace_ms: 5_000, is_sandbox: true }
+    }
+}
+
+/// One process of the service, as far as its clients can tell. Gone when it is dropped, without a farewell.
+pub struct Service {
+    /// The use-cases behind it.
+    pub app: App,
+    /// The clock of all services that share a database.
+    pub clock: Arc<ManualClock>,
+    /// The prefix of its paths, without a slash at the end.
+    pub url: String,
+    storage: Storage,
+    sandbox: Arc<Sandbox>,
+    http: reqwest::Client,
+    server: JoinHandle<()>,
+}
+
+/// An account with its first key.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// The id of its key.
+    pub key_id: KeyId,
+    /// Its key.
+    pub key: String,
+}
+
+impl Service {
+    /// Starts a service on `database`, with a sandbox of its own.
+    pub async fn start(database: &TestDatabase) -> Self {
+        Self::start_with(database, Setup::default()).await
+    }
+
+    /// As [`Self::start`], set up otherwise.
+    pub async fn start_with(database: &TestDatabase, setup: Setup) -> Self {
+        let sandbox = Sandbox::start(SocketAddr::from(ANY_PORT)).await.expect("a free port");
+        Self::assemble(database, setup, Arc::new(ManualClock::default()), Arc::new(sandbox)).await
+    }
+
+    /// A second process on the same database, with the same clock and vendors.
+    pub async fn another(&self, database: &TestDatabase) -> Self {
+        Self::assemble(database, Setup::default(), self.clock.clone(), self.sandbox.clone()).await
+    }
+
+    async fn assemble(
+        database: &TestDatabase,
+        setup: Setup,
+        clock: Arc<ManualClock>,
+        sandbox: Arc<Sandbox>,
+    ) -> Self {
+        let storage = database.storage(clock.clone()).await;
+        let catalog = Catalog::parse(&Sources::default()).expect("the built-in catalog");
+        let settings = AppSettings {
+            is_sandbox: setup.is_sandbox,
+            call_timeout_ms: setup.call_timeout_ms,
+            shutdown_grace_ms: setup.shutdown_grace_ms,
+        };
+        let app = App::new(storage.clone(), Arc::new(vendors(&sandbox)), catalog, clock.clone(), settings);
+        app.register_node().await.expect("the database answers");
+        let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
+        let served = app.clone();
+        let server = tokio::spawn(async move {
+            api::serve(listener, served, std::future::pending()).await.expect("the listener lives");
+        });
+        Self { app, clock, url, storage, sandbox, http: http_client(), server }
+    }
+
+    /// Opens an account on `plan`, with so many permanent tokens on top of the plan's.
+    pub async fn account(&self, plan: &str, tokens: i64) -> Account {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let email = format!("person-{}@example.org", COUNT.fetch_add(1, Ordering::Relaxed));
+        let created = self.app.create_account(CreateAccount { email, plan: plan.to_owned(), tokens });
+        let created = created.await.expect("the account is opened");
+        Account { id: created.account_id, key_id: created.key.id, key: created.key.api_key }
+    }
+
+    /// An account on vip that has spent its allowance and can spend exactly `tokens`, permanent ones.
+    pub async fn account_with(&self, tokens: i64) -> Account {
+        let account = self.account("vip", 0).await;
+        let wallet = self.storage.ledger().wallet(account.id).await.expect("the account has a wallet");
+        let id = self.storage.next_id().await.expect("the database answers");
+        let hold = self.storage.ledger().hold(HoldRequest {
+            account_id: account.id,
+            generation_id: GenerationId(id),
+            price_tokens: wallet.plan_available,
+            model_slug: "gpt-5".to_owned(),
+            key_id: account.key_id,
+            node_id: NodeId(id),
+            created_at: self.clock.now(),
+            deadline_at: self.clock.now().plus_ms(1),
+        });
+        let hold = hold.await.expect("the allowance is there");
+        let completion = Completion {
+            prompt: None,
+            result_text: "spent".to_owned(),
+            result_metadata: "{}".to_owned(),
+            vendor_cost_micro_usd: None,
+        };
+        let resolution = Resolution::Completed(completion);
+        self.storage.ledger().resolve(hold, resolution, self.clock.now()).await.expect("it is spent");
+        if tokens > 0 {
+            self.app.grant(account.id, tokens).await.expect("the tokens are granted");
+        }
+        account
+    }
+
+    /// A request to a whole path; without a key when it is empty.
+    pub fn request(&self, method: Method, path: &str, key: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        if key.is_empty() { request } else { request.bearer_auth(key) }
+    }
+
+    /// `GET` of a path under `/api/v2`.
+    pub async fn get(&self, path: &str, key: &str) -> Reply {
+        send(self.request(Method::GET, &format!("/api/v2{path}"), key)).await
+    }
+
+    /// `POST` of a JSON body to a path under `/api/v2`.
+    pub async fn post(&self, path: &str, key: &str, body: &Value) -> Reply {
+        send(self.posting(path, key, body)).await
+    }
+
+    /// `POST /generate` of a model and a prompt.
+    pub async fn generate(&self, key: &str, model: &str, prompt: &str) -> Reply {
+        self.post("/generate", key, &json!({ "model": model, "prompt": prompt })).await
+    }
+
+    /// `POST /generate/stream` of a model and a prompt, read event by event.
+    pub async fn stream(&self, key: &str, model: &str, prompt: &str) -> EventStream {
+        let body = json!({ "model": model, "prompt": prompt });
+        let response = self.posting("/generate/stream", key, &body).send().await;
+        EventStream::of(response.expect("the service answers"))
+    }
+
+    fn posting(&self, path: &str, key: &str, body: &Value) -> RequestBuilder {
+        let request = self.request(Method::POST, &format!("/api/v2{path}"), key);
+        request.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// What `GET /balance` says can be spent.
+    pub async fn balance(&self, key: &str) -> i64 {
+        let balance = self.get("/balance", key).await.expect(200);
+        balance["token_balance"].as_i64().expect("a whole number")
+    }
+
+    /// Has the next `times` requests to a vendor fail so.
+    pub async fn break_vendor(&self, vendor: &str, fault: &str, times: u32) {
+        let command = json!({ "service": vendor, "fault": fault, "times": times });
+        let request = self.http.post(self.control_url()).body(command.to_string());
+        send(request).await.expect(200);
+    }
+
+    /// Requests that a vendor has had.
+    pub async fn calls_of(&self, vendor: &str) -> u64 {
+        let shown = send(self.http.get(self.control_url())).await.expect(200);
+        shown[vendor]["requests"].as_u64().expect("a vendor that the sandbox knows")
+    }
+
+    /// Requests that all vendors have had.
+    pub async fn calls(&self) -> u64 {
+        let mut calls = 0;
+        for vendor in sandbox::vendors() {
+            calls += self.calls_of(vendor).await;
+        }
+        calls
+    }
+
+    fn control_url(&self) -> String {
+        format!("http://{}/_control", self.sandbox.addr())
+    }
+
+    /// Replays the ledger, which must be in order.
+    pub async fn assert_verifies(&self) -> VerifyReport {
+        let report = self.app.verify_ledger().await.expect("the database answers");
+        assert_eq!(report.problems, []);
+        report
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Sends a request and reads its answer.
+pub async fn send(request: RequestBuilder) -> Reply {
+    Reply::read(request.send().await.expect("the service answers")).await
+}
+
+/// A client for plain HTTP on this machine, which needs no certificates and no proxy.
+pub fn http_client() -> reqwest::Client {
+    // The vendors' client brings what TLS is made with, without which there is no other client either.
+    Client::new(ClientSettings::default(), BTreeMap::new()).expect("a client of no vendor");
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build();
+    client.expect("an HTTP client")
+}
+
+/// All vendors of the sandbox, asked again quickly when they fail.
+fn vendors(sandbox: &Sandbox) -> Client {
+    let access = |vendor: &str| {
+        let access = VendorSettings { api_key: Some("key".into()), base_url: sandbox.base_url(vendor) };
+        (vendor.to_owned(), access)
+    };
+    let settings = ClientSettings {
+        max_attempts: MAX_ATTEMPTS,
+        first_backoff_ms: 1,
+        max_backoff_ms: 1,
+        ..ClientSettings::default()
+    };
+    Client::new(settings, sandbox::vendors().map(access).collect()).expect("a client of the sandbox")
+}
