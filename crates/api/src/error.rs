@@ -117,6 +117,7 @@ impl From<Error> for ApiError {
                 retry_after_s: Some(OVERLOADED_RETRY_AFTER_S),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
             },
+            Error::Interrupted => Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, message),
             Error::Internal(cause) => {
                 // The cause is for the log; the client gets the name under which to find it there.
                 tracing::error!(cause, "internal error");

@@ -11,6 +11,10 @@ use axum::{
 use domain::params::FieldError;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// How long a body may take to come.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The holder of a valid key, on whatever plan.
 pub(crate) struct AnyPlan(pub(crate) Caller);
@@ -55,11 +59,11 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
         if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
             return Err(ApiError::bad_request("the content type must be application/json"));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::payload_too_large(),
-                _ => ApiError::bad_request("the body could not be read"),
-            }
+        let reading = tokio::time::timeout(BODY_PATIENCE, Bytes::from_request(request, state));
+        let read = reading.await.map_err(|_| ApiError::bad_request("the body did not come in time"))?;
+        let bytes = read.map_err(|rejection| match rejection.into_response().status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::payload_too_large(),
+            _ => ApiError::bad_request("the body could not be read"),
         })?;
         let value = serde_json::from_slice::<Value>(&bytes)
             .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))?;

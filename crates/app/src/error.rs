@@ -61,6 +61,9 @@ pub enum Error {
     /// The database went away while the generation was settled: it may have been charged or not.
     #[error("the outcome is not known yet; see GET /api/v2/generate/{{id}}")]
     OutcomeUnknown,
+    /// The generation's hold was given back before it was done.
+    #[error("the generation was interrupted; nothing was charged")]
+    Interrupted,
     /// The e-mail address belongs to an account already.
     #[error("an account with this e-mail address exists")]
     EmailTaken,
@@ -82,7 +85,7 @@ impl Error {
             Self::ContentRefused => "content_refused",
             Self::Provider { .. } => "provider_error",
             Self::Overloaded | Self::OutcomeUnknown => "overloaded",
-            Self::Internal(_) => "internal_error",
+            Self::Interrupted | Self::Internal(_) => "internal_error",
         }
     }
 

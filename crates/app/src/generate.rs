@@ -12,7 +12,7 @@ pub(crate) use in_flight::InFlight;
 pub use running::{Finished, Running};
 
 use crate::{App, Caller, Error, FailedGeneration};
-use domain::id::GenerationId;
+use domain::params::FieldError;
 use running::Progress;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -25,6 +25,8 @@ pub struct GenerateRequest {
     pub model: String,
     /// Its parameters, content and `stream` included, as the client sent them.
     pub params: Map<String, Value>,
+    /// What was found wrong on the way here, to be told with the rest.
+    pub errors: Vec<FieldError>,
 }
 
 impl App {
@@ -41,8 +43,8 @@ impl App {
         if self.inner.tasks.is_closed() {
             return Err(Error::Overloaded.into());
         }
-        let id = GenerationId(self.storage().next_id().await.map_err(Error::from)?);
-        let order = self.read_order(caller, id, request)?;
+        let order = self.read_order(caller, request).await?;
+        let id = order.call.generation_id;
         let (model_slug, is_stream) = (order.model_slug.clone(), order.call.stream);
         let span = tracing::info_span!(
             "generation",

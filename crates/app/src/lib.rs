@@ -25,11 +25,12 @@ pub use storage::{
 use authenticate::KeyCache;
 use domain::{
     catalog::Catalog,
-    id::{AccountId, GenerationId, NodeId},
+    id::{AccountId, GenerationId},
     port::{Clock, Provider},
 };
 use generate::InFlight;
 use liveness::Watch;
+use node::Node;
 use std::sync::{Arc, Mutex};
 use storage::Storage;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -58,7 +59,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     settings: AppSettings,
     keys: KeyCache,
-    node_id: Mutex<Option<NodeId>>,
+    node: Mutex<Option<Node>>,
     watch: Mutex<Watch>,
     in_flight: InFlight,
     tasks: TaskTracker,
@@ -81,7 +82,7 @@ impl App {
             clock,
             settings,
             keys: KeyCache::new(),
-            node_id: Mutex::new(None),
+            node: Mutex::new(None),
             watch: Mutex::new(Watch::default()),
             in_flight: InFlight::default(),
             tasks: TaskTracker::new(),
@@ -104,11 +105,14 @@ impl App {
         &self.inner.storage
     }
 
-    /// Whether the database answers.
+    /// Whether generations can be had: the database answers, and the ledger takes commands.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] when it does not.
+    /// [`Error::Overloaded`] when not.
     pub async fn ready(&self) -> Result<(), Error> {
+        if !self.storage().ledger().is_running() {
+            return Err(Error::Overloaded);
+        }
         Ok(self.storage().ping().await?)
     }
 
@@ -120,7 +124,8 @@ impl App {
         Ok(self.storage().ledger().verify().await?)
     }
 
-    /// Lets running generations finish, gives back what does not in time, and signs this process off.
+    /// Lets running generations finish, and gives back what does not in time. Takes no more of them. [`App::sign_off`]
+    /// follows when the heartbeat has ended.
     pub async fn shut_down(&self) {
         self.inner.tasks.close();
         let grace = std::time::Duration::from_millis(self.inner.settings.shutdown_grace_ms);
@@ -132,7 +137,6 @@ impl App {
             self.inner.shutdown.cancel();
             self.inner.tasks.wait().await;
         }
-        self.end_node().await;
     }
 }
 

@@ -4,8 +4,19 @@ use crate::{App, Error};
 use domain::{id::NodeId, ledger::Failure};
 use std::sync::PoisonError;
 
+/// This process among the others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    id: NodeId,
+    /// When it last said that it is alive and was believed, by the monotonic clock.
+    beaten_at_ms: i64,
+}
+
 /// Milliseconds between two heartbeats.
 pub const HEARTBEAT_MS: u64 = 10_000;
+/// Milliseconds since the last heartbeat for which this process need not ask whether it counts as alive. Others wait for
+/// longer before they say that it does not.
+const FRESH_MS: i64 = 25_000;
 /// A hold of ours that is younger may still be on its way into the list of what runs.
 const YOUNG_MS: i64 = 10_000;
 
@@ -15,55 +26,80 @@ impl App {
     /// # Errors
     /// The database's.
     pub async fn register_node(&self) -> Result<(), Error> {
+        let beaten_at_ms = self.clock().monotonic_ms();
         let id = NodeId(self.storage().next_id().await?);
         self.storage().register_node(id).await?;
-        *self.inner.node_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+        self.set_node(Node { id, beaten_at_ms });
         Ok(())
     }
 
-    /// This process's name among the others.
-    pub(crate) fn node_id(&self) -> Result<NodeId, Error> {
-        let id = *self.inner.node_id.lock().unwrap_or_else(PoisonError::into_inner);
-        id.ok_or_else(|| Error::Internal("this process is not registered as a node".to_owned()))
-    }
-
-    /// Says that this process is alive, and gives back holds of its own that no task works on (one was lost in a panic, or
-    /// the database went away before it could say that a hold was taken). To be called every [`HEARTBEAT_MS`].
+    /// Says that this process is alive. To be called every [`HEARTBEAT_MS`], and by nothing that waits for anything else.
     ///
     /// # Errors
     /// The database's.
     pub async fn heartbeat(&self) -> Result<(), Error> {
-        let id = self.node_id()?;
-        if !self.storage().beat(id).await? {
-            tracing::warn!(node_id = id.0, "others took this process for dead; it goes on under a new name");
-            return self.register_node().await;
+        let Node { id, .. } = self.node()?;
+        let beaten_at_ms = self.clock().monotonic_ms();
+        if self.storage().beat(id).await? {
+            self.set_node(Node { id, beaten_at_ms });
+            return Ok(());
         }
+        tracing::warn!(node_id = id.0, "others took this process for dead; it goes on under a new name");
+        self.register_node().await
+    }
+
+    /// This process's name among the others, under which a hold may be taken. One that has not been heard of for a while asks
+    /// first whether it still counts as alive: what the dead hold is given back at once.
+    pub(crate) async fn living_node_id(&self) -> Result<NodeId, Error> {
+        let node = self.node()?;
+        if self.clock().monotonic_ms().saturating_sub(node.beaten_at_ms) < FRESH_MS {
+            return Ok(node.id);
+        }
+        self.heartbeat().await?;
+        Ok(self.node()?.id)
+    }
+
+    /// Gives back holds of this process's own that no task works on: one was lost in a panic, or the database went away before
+    /// it could say that a hold was taken.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn release_own_lost_holds(&self) -> Result<(), Error> {
+        let Node { id, .. } = self.node()?;
         let young = self.clock().now().plus_ms(-YOUNG_MS);
         for (account_id, generation_id) in self.storage().open_holds_of(id, young).await? {
             if !self.inner.in_flight.contains(generation_id) {
                 tracing::warn!(generation_id = generation_id.0, "a hold that no task works on is given back");
-                self.storage()
-                    .ledger()
-                    .release_lost(account_id, generation_id, lost(), self.clock().now())
-                    .await?;
+                let now = self.clock().now();
+                let ledger = self.storage().ledger();
+                if let Err(error) = ledger.release_lost(account_id, generation_id, lost(), now).await {
+                    tracing::error!(generation_id = generation_id.0, %error, "a lost hold stays");
+                }
             }
         }
         Ok(())
     }
 
-    pub(crate) async fn end_node(&self) {
-        if let Ok(id) = self.node_id()
+    /// Signs this process off. Others may give back at once what it still holds. Its heartbeat must have ended.
+    pub async fn sign_off(&self) {
+        if let Ok(Node { id, .. }) = self.node()
             && let Err(error) = self.storage().end_node(id).await
         {
             tracing::warn!(%error, "this process could not sign off; others will find it silent");
         }
     }
+
+    fn node(&self) -> Result<Node, Error> {
+        let node = *self.inner.node.lock().unwrap_or_else(PoisonError::into_inner);
+        node.ok_or_else(|| Error::Internal("this process is not registered as a node".to_owned()))
+    }
+
+    fn set_node(&self, node: Node) {
+        *self.inner.node.lock().unwrap_or_else(PoisonError::into_inner) = Some(node);
+    }
 }
 
 /// What the record says of a generation whose process was lost.
 pub(crate) fn lost() -> Failure {
-    Failure {
-        error_code: "internal_error".to_owned(),
-        message: "the generation was interrupted; nothing was charged".to_owned(),
-    }
+    Failure { error_code: "internal_error".to_owned(), message: Error::Interrupted.to_string() }
 }

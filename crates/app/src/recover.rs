@@ -3,8 +3,9 @@
 use crate::{App, Error, HoldKey, node::lost};
 use std::sync::PoisonError;
 
-/// Milliseconds after a generation's deadline in which its own process may still settle it.
-const SETTLE_GRACE_MS: i64 = 40_000;
+/// Milliseconds after a generation's deadline at which even a living process's hold is given back. A process minds its own
+/// deadlines; this is for one that is out of its mind, and long enough for two clocks that do not agree.
+const OVERDUE_MS: i64 = 10 * 60 * 1_000;
 /// Rows that one round takes on of each kind.
 const ROUND_LEN: u32 = 500;
 
@@ -36,14 +37,19 @@ impl App {
                 done.dead_nodes += 1;
             }
         }
-        let overdue = self.clock().now().plus_ms(-SETTLE_GRACE_MS);
-        for (account_id, generation_id) in self.storage().lost_holds(overdue, ROUND_LEN).await? {
-            self.release((account_id, generation_id)).await?;
-            done.released_holds += 1;
+        let overdue = self.clock().now().plus_ms(-OVERDUE_MS);
+        // What cannot be mended is left for the next round, and holds up nothing else.
+        for hold in self.storage().lost_holds(overdue, ROUND_LEN).await? {
+            match self.release(hold).await {
+                Ok(()) => done.released_holds += 1,
+                Err(error) => tracing::error!(generation_id = hold.1.0, %error, "a lost hold stays"),
+            }
         }
         for (account_id, cycle_id) in self.storage().ended_cycles(self.clock().now(), ROUND_LEN).await? {
-            self.storage().ledger().expire(account_id, cycle_id).await?;
-            done.expired_cycles += 1;
+            match self.storage().ledger().expire(account_id, cycle_id).await {
+                Ok(()) => done.expired_cycles += 1,
+                Err(error) => tracing::error!(account_id = account_id.0, %error, "an ended cycle stays"),
+            }
         }
         Ok(done)
     }

@@ -8,12 +8,25 @@ use tokio_util::sync::CancellationToken;
 /// Milliseconds between two rounds of recovery.
 const ROUND_MS: u64 = 5_000;
 
-/// Says that this process is alive until `stop`. Every process that generates runs this.
+/// Says that this process is alive, and minds its own holds, until `stop`. Every process that generates runs this.
 pub async fn beat(app: App, stop: CancellationToken) {
+    tokio::join!(heartbeat(&app, &stop), mind_own_holds(&app, &stop));
+}
+
+async fn heartbeat(app: &App, stop: &CancellationToken) {
     let mut rounds = every(HEARTBEAT_MS);
-    while is_next(&mut rounds, &stop).await {
+    while is_next(&mut rounds, stop).await {
         if let Err(error) = app.heartbeat().await {
             tracing::warn!(%error, "heartbeat");
+        }
+    }
+}
+
+async fn mind_own_holds(app: &App, stop: &CancellationToken) {
+    let mut rounds = every(HEARTBEAT_MS);
+    while is_next(&mut rounds, stop).await {
+        if let Err(error) = app.release_own_lost_holds().await {
+            tracing::warn!(%error, "a round over this process's own holds");
         }
     }
 }

@@ -40,6 +40,9 @@ pub(crate) enum Command {
         /// Do what is due now, and end
         #[arg(long)]
         once: bool,
+        /// Do what is due at this time (RFC 3339), for rehearsal on a copy of a database
+        #[arg(long, value_name = "TIME", requires = "once")]
+        as_of: Option<String>,
     },
     /// Bring the database's schema to this version
     Migrate,

@@ -15,6 +15,20 @@ impl SystemClock {
     }
 }
 
+/// A clock that stands still, for work as of another time.
+#[derive(Debug)]
+pub(crate) struct FixedClock(pub(crate) Timestamp);
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+
+    fn monotonic_ms(&self) -> i64 {
+        0
+    }
+}
+
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the Clock")]
     fn now(&self) -> Timestamp {

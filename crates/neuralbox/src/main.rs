@@ -31,7 +31,7 @@ async fn run(cli: Cli) -> Result<ExitCode, commands::Error> {
     match cli.command {
         Command::Demo { once } => commands::demo::run(once).await,
         Command::Serve { sandbox, no_worker } => commands::serve::run(settings()?, sandbox, no_worker).await,
-        Command::Worker { once } => commands::worker::run(settings()?, once).await,
+        Command::Worker { once, as_of } => commands::worker::run(settings()?, once, as_of).await,
         Command::Migrate => commands::migrate::run(&settings()?).await,
         Command::Doctor { json } => commands::doctor::run(&settings()?, json).await,
         Command::Ledger { command } => commands::ledger::run(&settings()?, command).await,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use storage::{DbSettings, Mode, SchemaState, Storage};
 
 /// Connects to the database, whatever its schema.
-pub(crate) async fn connect(settings: &Settings) -> Result<Storage, Error> {
+pub(crate) async fn connect(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Storage, Error> {
     let database = &settings.database;
     let db = DbSettings {
         url: database.url.expose_secret().to_owned(),
@@ -21,10 +21,11 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Storage, Error> {
         acquire_timeout_ms: database.acquire_timeout_ms,
         statement_timeout_ms: database.statement_timeout_ms,
     };
-    Ok(Storage::connect(&db, clock()).await?)
+    Ok(Storage::connect(&db, clock).await?)
 }
 
-fn clock() -> Arc<dyn Clock> {
+/// The clock of the machine.
+pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
 }
 
@@ -45,6 +46,14 @@ pub(crate) async fn ensure_schema(settings: &Settings, storage: &Storage) -> Res
     }
 }
 
+/// Makes sure that the schema fits, for work on what is there: an empty database is most likely the wrong one.
+pub(crate) async fn require_schema(settings: &Settings, storage: &Storage) -> Result<(), Error> {
+    if storage.schema_state().await? == SchemaState::Empty {
+        return Err(Error::Other("the database is empty: is database.url right?".into()));
+    }
+    ensure_schema(settings, storage).await
+}
+
 /// Marks a new database with `mode`, and refuses one that is marked otherwise.
 pub(crate) async fn ensure_mode(storage: &Storage, mode: Mode) -> Result<(), Error> {
     let marked = storage.mark_mode(mode).await?;
@@ -52,7 +61,9 @@ pub(crate) async fn ensure_mode(storage: &Storage, mode: Mode) -> Result<(), Err
         return Ok(());
     }
     let (marked, mode) = (marked.name(), mode.name());
-    Err(Error::Other(format!("this database is marked {marked}; it cannot be served as {mode}")))
+    Err(Error::Other(format!(
+        "this database is marked {marked} and cannot be served as {mode}: give another one by database.url"
+    )))
 }
 
 /// Points every vendor that `sandbox` speaks for at it, and leaves no way to the others.
@@ -66,7 +77,12 @@ pub(crate) fn use_sandbox(settings: &mut Settings, sandbox: &sandbox::Sandbox) {
 }
 
 /// The use-cases over `storage` and the vendors that `settings` name.
-pub(crate) fn app(settings: &Settings, storage: Storage, is_sandbox: bool) -> Result<App, Error> {
+pub(crate) fn app(
+    settings: &Settings,
+    storage: Storage,
+    is_sandbox: bool,
+    clock: Arc<dyn Clock>,
+) -> Result<App, Error> {
     let catalog = settings::catalog(settings)?;
     let client = client(settings)?;
     let app_settings = AppSettings {
@@ -74,7 +90,7 @@ pub(crate) fn app(settings: &Settings, storage: Storage, is_sandbox: bool) -> Re
         call_timeout_ms: settings.generation.timeout_ms,
         shutdown_grace_ms: settings.server.shutdown_grace_ms,
     };
-    Ok(App::new(storage, Arc::new(client), catalog, clock(), app_settings))
+    Ok(App::new(storage, Arc::new(client), catalog, clock, app_settings))
 }
 
 /// The IO client of all vendors.

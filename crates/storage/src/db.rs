@@ -2,8 +2,8 @@
 
 use crate::Error;
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct DbSettings {
     /// `sqlite://path?mode=rwc` or `postgres://…`. May hold a password.
     pub url: String,
-    /// Connections to PostgreSQL, or readers of SQLite, at most. A small pool is the fast one.
+    /// Connections at most; above four, three of them are for writing. A small number is the fast one.
     pub max_connections: u32,
     /// Milliseconds to wait for a connection before the database counts as unavailable.
     pub acquire_timeout_ms: u64,
@@ -20,7 +20,8 @@ pub struct DbSettings {
     pub statement_timeout_ms: u64,
 }
 
-/// SQLite has one writer and many readers; PostgreSQL has one pool for both.
+/// One way for what writes and one for what only reads: SQLite has a single writer, and on PostgreSQL the ledger does not
+/// wait behind reads.
 #[derive(Clone)]
 pub(crate) struct Db {
     writer: DatabaseConnection,
@@ -28,7 +29,12 @@ pub(crate) struct Db {
 }
 
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const POSTGRES_LOCK_TIMEOUT: &str = "5s";
+/// For a wallet that another process holds: its batches take milliseconds, so this one is stuck.
+const POSTGRES_LOCK_TIMEOUT: &str = "1s";
+/// PostgreSQL ends the session of a process that went silent in the middle of a transaction, and frees its locks.
+const POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
+/// Connections for the ledger and heartbeats, which must not wait behind a flood of reads.
+const POSTGRES_WRITERS: u32 = 3;
 
 impl Db {
     pub(crate) async fn connect(settings: &DbSettings) -> Result<Self, Error> {
@@ -41,8 +47,10 @@ impl Db {
             let reader = connect(sqlite(settings, settings.max_connections)).await?;
             return Ok(Self { writer, reader });
         }
-        let pool = connect(postgres(settings)).await?;
-        Ok(Self { writer: pool.clone(), reader: pool })
+        let readers = settings.max_connections.saturating_sub(POSTGRES_WRITERS).max(1);
+        let writer = connect(postgres(settings, POSTGRES_WRITERS)).await?;
+        let reader = connect(postgres(settings, readers)).await?;
+        Ok(Self { writer, reader })
     }
 
     pub(crate) fn backend(&self) -> DbBackend {
@@ -64,6 +72,15 @@ impl Db {
         let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
         self.writer.begin_with_options(options).await
+    }
+
+    /// Lets a long piece of work on PostgreSQL take its time, until the end of `transaction`.
+    pub(crate) async fn without_timeout(&self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+        if self.backend() == DbBackend::Postgres {
+            let sql = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
+            transaction.execute_unprepared(sql).await?;
+        }
+        Ok(())
     }
 
     /// A transaction that sees one state of the database throughout.
@@ -94,13 +111,14 @@ fn sqlite(settings: &DbSettings, max_connections: u32) -> ConnectOptions {
     options
 }
 
-fn postgres(settings: &DbSettings) -> ConnectOptions {
-    let mut options = shared(settings, settings.max_connections);
+fn postgres(settings: &DbSettings, max_connections: u32) -> ConnectOptions {
+    let mut options = shared(settings, max_connections);
     let statement_timeout = format!("{}ms", settings.statement_timeout_ms);
     options.map_sqlx_postgres_opts(move |options| {
         options.options([
             ("statement_timeout", statement_timeout.as_str()),
             ("lock_timeout", POSTGRES_LOCK_TIMEOUT),
+            ("idle_in_transaction_session_timeout", POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT),
             // Whatever the server's default: what a client was told must be on disk.
             ("synchronous_commit", "on"),
         ])
@@ -113,8 +131,8 @@ fn shared(settings: &DbSettings, max_connections: u32) -> ConnectOptions {
     options
         .max_connections(max_connections)
         .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
-        // A ping before each use would double the round trips of a read.
-        .test_before_acquire_if_idle_for(Duration::from_secs(5))
+        // A connection that an outage broke is found out before it fails a request.
+        .test_before_acquire(true)
         .sqlx_logging(false);
     options
 }

@@ -39,6 +39,8 @@ pub enum Error {
 pub(crate) enum Trouble {
     /// It lost against another transaction and has changed nothing: try again at once.
     Conflict,
+    /// A row stayed locked by another process for longer than any of them should take.
+    Locked,
     /// The database is away, or cannot write.
     Unavailable,
     /// It is wrong, and would be again.
@@ -71,8 +73,10 @@ impl Trouble {
             };
         }
         match code.as_ref() {
-            // serialization_failure, deadlock_detected, lock_not_available
-            "40001" | "40P01" | "55P03" => Self::Conflict,
+            // serialization_failure, deadlock_detected
+            "40001" | "40P01" => Self::Conflict,
+            // lock_not_available
+            "55P03" => Self::Locked,
             // query_canceled (our statement timeout), read_only_sql_transaction (a standby)
             "57014" | "25006" => Self::Unavailable,
             // object_not_in_prerequisite_state (lets nobody in), invalid_catalog_name (renamed or gone)
@@ -89,7 +93,7 @@ impl Trouble {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match Trouble::of(&error) {
-            Trouble::Conflict | Trouble::Unavailable => Self::Unavailable(error),
+            Trouble::Conflict | Trouble::Locked | Trouble::Unavailable => Self::Unavailable(error),
             Trouble::Other => Self::Database(error),
         }
     }

@@ -115,7 +115,7 @@ impl Storage {
                 LEFT JOIN nodes n ON n.id = g.node_id
             WHERE g.status = 'pending'
                 AND (n.status IS NULL OR n.status <> 'alive' OR g.deadline_at_ms < $1)
-            ORDER BY g.account_id, g.id LIMIT $2";
+            LIMIT $2";
         let values = [deadline_before.unix_ms().into(), i64::from(limit).into()];
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
         let rows = self.db.reader().query_all_raw(statement).await?;

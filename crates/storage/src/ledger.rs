@@ -128,18 +128,21 @@ impl Ledger {
     }
 
     async fn end_hold(&self, ended: EndedHold<Completion>) -> Result<Resolved, LedgerError> {
-        let mut delays = resolve_backoff().build();
-        loop {
-            match self.queue.run(Command::Resolve(ended.clone())).await {
-                Ok(Outcome::Resolved(resolved)) => return Ok(resolved),
-                Ok(other) => return Err(unexpected(&other)),
-                Err(LedgerError::Storage(Error::Unavailable(_) | Error::Overloaded)) => match delays.next() {
-                    Some(delay) => tokio::time::sleep(delay).await,
-                    None => return Err(Error::OutcomeUnknown.into()),
-                },
-                Err(error) => return Err(error),
+        let trying = async {
+            let mut delays = resolve_backoff().build();
+            loop {
+                match self.queue.run(Command::Resolve(ended.clone())).await {
+                    Ok(Outcome::Resolved(resolved)) => return Ok(resolved),
+                    Ok(other) => return Err(unexpected(&other)),
+                    Err(LedgerError::Storage(Error::Unavailable(_) | Error::Overloaded)) => {
+                        tokio::time::sleep(delays.next().unwrap_or(MAX_RESOLVE_PAUSE)).await;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
-        }
+        };
+        let result = tokio::time::timeout(RESOLVE_PATIENCE, trying).await;
+        result.unwrap_or_else(|_| Err(Error::OutcomeUnknown.into()))
     }
 
     /// Carries out a grant, or the start or the end of a cycle. A repeat changes nothing.
@@ -166,6 +169,11 @@ impl Ledger {
         self.queue.run(Command::Expire { account_id, cycle_id }).await.map(drop)
     }
 
+    /// Whether commands are carried out at all.
+    pub fn is_running(&self) -> bool {
+        self.queue.is_running()
+    }
+
     /// An account's tokens as they stand.
     ///
     /// # Errors
@@ -186,12 +194,14 @@ impl Ledger {
     }
 }
 
-/// From 0.1 s, doubling to 4 s, 12 times: a good half minute, in which a database restarts.
+/// How long ending a hold is tried while the database is away: long enough for one to restart.
+const RESOLVE_PATIENCE: Duration = Duration::from_secs(30);
+const MAX_RESOLVE_PAUSE: Duration = Duration::from_secs(4);
+
 fn resolve_backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(4))
-        .with_max_times(12)
+        .with_max_delay(MAX_RESOLVE_PAUSE)
         .with_jitter()
 }
 

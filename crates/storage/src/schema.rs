@@ -58,6 +58,7 @@ impl Storage {
     /// The database's.
     pub async fn migrate(&self) -> Result<(), Error> {
         let transaction = self.db.begin().await?;
+        self.db.without_timeout(&transaction).await?;
         if self.db.backend() == DbBackend::Postgres {
             transaction.execute_unprepared(POSTGRES_LOCK).await?;
         }

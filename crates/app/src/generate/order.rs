@@ -24,19 +24,20 @@ pub(super) struct Order {
 
 impl App {
     /// Reads a request: the model exists, the parameters are right, the plan covers it, and it can be used now.
-    pub(super) fn read_order(
-        &self,
-        caller: &Caller,
-        id: GenerationId,
-        request: GenerateRequest,
-    ) -> Result<Order, Error> {
+    pub(super) async fn read_order(&self, caller: &Caller, request: GenerateRequest) -> Result<Order, Error> {
         let model = self.model(&request.model)?;
         if model.category == Category::Stt {
             let error = FieldError::new("model", "speech to text is asked for at POST /stt");
             return Err(Error::Validation(vec![error]));
         }
-        let (params, stream) = read_params(model, request.params, Purpose::Generate);
-        let params = params.map_err(Error::Validation)?;
+        let (read, stream) = read_params(model, request.params, Purpose::Generate);
+        let params = match read {
+            Ok(params) if request.errors.is_empty() => params,
+            read => {
+                let errors = request.errors.into_iter().chain(read.err().into_iter().flatten());
+                return Err(Error::Validation(errors.collect()));
+            }
+        };
         if !self.catalog().plan_covers(&caller.plan, &model.min_plan) {
             let (required_plan, plan) = (model.min_plan.clone(), caller.plan.clone());
             return Err(Error::InsufficientPlan { required_plan, plan });
@@ -54,7 +55,7 @@ impl App {
             vendor_price: model.vendor_price,
             prompt: params.subject(),
             call: Call {
-                generation_id: id,
+                generation_id: GenerationId(self.storage().next_id().await?),
                 vendor: model.vendor.clone(),
                 upstream: model.upstream.clone(),
                 input: Input::Text(model.text_input(&params)),

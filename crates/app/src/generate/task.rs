@@ -47,7 +47,7 @@ impl App {
             price_tokens: order.price_tokens,
             model_slug: order.model_slug.clone(),
             key_id: order.key_id,
-            node_id: self.node_id()?,
+            node_id: self.living_node_id().await?,
             created_at,
             deadline_at: created_at.plus_ms(order.call.timeout_ms + CALL_GRACE_MS),
         };
@@ -100,7 +100,7 @@ impl App {
         };
         let metadata = metadata(&answer);
         let completion = Completion {
-            prompt: order.prompt,
+            prompt: order.prompt.clone(),
             result_text: answer.text.clone(),
             result_metadata: metadata.to_string(),
             vendor_cost_micro_usd: order
@@ -109,12 +109,14 @@ impl App {
                 .map(|(price, usage)| price.cost_micro_usd(&usage)),
         };
         let resolved = ledger.resolve(hold, Resolution::Completed(completion), ended_at).await;
-        let resolved = resolved.map_err(|error| failed(error.into()))?;
+        let resolved = match resolved {
+            Ok(resolved) => resolved,
+            Err(error) => return Err(failed(self.give_up(&order, error.into(), ended_at).await)),
+        };
         if !resolved.is_completed {
             // Others took this process for dead and gave the hold back: the late answer is not charged, and not given.
             tracing::warn!(generation_id = id.0, "a settle came too late");
-            let kind = ProviderErrorKind::Timeout;
-            return Err(failed(Error::Provider { provider: order.call.vendor, kind }));
+            return Err(failed(Error::Interrupted));
         }
         Ok(Arc::new(Finished {
             id,
@@ -126,6 +128,20 @@ impl App {
             created_at,
             completed_at: ended_at,
         }))
+    }
+
+    /// An answer that the database will not take, whatever the reason, is a failed generation: its hold goes back.
+    async fn give_up(&self, order: &Order, error: Error, ended_at: Timestamp) -> Error {
+        if matches!(error, Error::Internal(_)) {
+            let failure =
+                Failure { error_code: error.code().to_owned(), message: Error::Interrupted.to_string() };
+            let (account_id, id) = (order.account_id, order.call.generation_id);
+            let released = self.storage().ledger().release_lost(account_id, id, failure, ended_at).await;
+            if let Err(error) = released {
+                tracing::error!(generation_id = id.0, %error, "a hold stays for the worker to give back");
+            }
+        }
+        error
     }
 }
 

@@ -13,7 +13,11 @@ use serde_json::json;
 use std::process::ExitCode;
 
 pub(crate) async fn run(settings: &Settings, command: AccountCommand) -> Result<ExitCode, Error> {
-    let app = operator_app(settings).await?;
+    let app = match &command {
+        // The first account of an installation may come before its first process.
+        AccountCommand::Create { .. } => new_app(settings).await?,
+        AccountCommand::Grant { .. } => operator_app(settings).await?,
+    };
     match command {
         AccountCommand::Create { email, plan, tokens, json } => {
             let created = app.create_account(CreateAccount { email, plan, tokens }).await?;
@@ -32,12 +36,20 @@ pub(crate) async fn run(settings: &Settings, command: AccountCommand) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// The use-cases as an operator has them: the schema fits, and no vendor is called.
+/// The use-cases as an operator has them, on a database that is in use.
 pub(crate) async fn operator_app(settings: &Settings) -> Result<App, Error> {
     logging::start(&settings.log)?;
-    let storage = wiring::connect(settings).await?;
+    let storage = wiring::connect(settings, wiring::clock()).await?;
+    wiring::require_schema(settings, &storage).await?;
+    wiring::app(settings, storage, false, wiring::clock())
+}
+
+/// As [`operator_app`], setting an empty database up.
+async fn new_app(settings: &Settings) -> Result<App, Error> {
+    logging::start(&settings.log)?;
+    let storage = wiring::connect(settings, wiring::clock()).await?;
     wiring::ensure_schema(settings, &storage).await?;
-    wiring::app(settings, storage, false)
+    wiring::app(settings, storage, false, wiring::clock())
 }
 
 /// The account that the command line names.

@@ -54,7 +54,7 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> Result<ExitCode, Err
 }
 
 async fn database(settings: &Settings) -> Vec<Finding> {
-    let state = match wiring::connect(settings).await {
+    let state = match wiring::connect(settings, wiring::clock()).await {
         Ok(storage) => storage.schema_state().await.map_err(Error::from),
         Err(error) => Err(error),
     };

@@ -7,7 +7,7 @@ use storage::SchemaState;
 
 pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Error> {
     logging::start(&settings.log)?;
-    let storage = wiring::connect(settings).await?;
+    let storage = wiring::connect(settings, wiring::clock()).await?;
     match storage.schema_state().await? {
         SchemaState::Newer => {
             return Err(Error::Other("the database's schema is newer than this version of NeuralBox".into()));

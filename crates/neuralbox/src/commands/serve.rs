@@ -8,7 +8,7 @@ use crate::{
 };
 use app::App;
 use sandbox::Sandbox;
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 use storage::Mode;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,9 @@ pub(crate) async fn run(settings: Settings, sandbox: bool, no_worker: bool) -> R
     service.run(stop).await?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// What connections get to end after the last generation has.
+const CONNECTIONS_GRACE: Duration = Duration::from_secs(5);
 
 /// The API, ready to be served, with what runs beside it.
 pub(crate) struct Service {
@@ -46,14 +49,15 @@ impl Service {
         } else {
             None
         };
-        let storage = wiring::connect(&settings).await?;
-        wiring::ensure_schema(&settings, &storage).await?;
-        let mode = if sandbox.is_some() { Mode::Sandbox } else { Mode::Live };
-        wiring::ensure_mode(&storage, mode).await?;
-        let app = wiring::app(&settings, storage, sandbox.is_some())?;
         let bind = settings.server.bind;
         let listener =
             TcpListener::bind(bind).await.map_err(|error| cannot_bind("server.bind", bind, &error))?;
+        let storage = wiring::connect(&settings, wiring::clock()).await?;
+        wiring::ensure_schema(&settings, &storage).await?;
+        let app = wiring::app(&settings, storage.clone(), sandbox.is_some(), wiring::clock())?;
+        // Last, for it cannot be taken back.
+        let mode = if sandbox.is_some() { Mode::Sandbox } else { Mode::Live };
+        wiring::ensure_mode(&storage, mode).await?;
         app.register_node().await?;
         Ok(Self { app, addr: listener.local_addr()?, listener, sandbox, no_worker })
     }
@@ -73,18 +77,24 @@ impl Service {
         }
         let stopped = stop.clone();
         let server = api::serve(self.listener, self.app.clone(), async move { stopped.cancelled().await });
-        // Connections end when their generations do, so both are waited for together.
-        let shut_down = async {
-            stop.cancelled().await;
-            self.app.shut_down().await;
-        };
-        let (served, ()) = tokio::join!(server, shut_down);
+        let server = tokio::spawn(server);
+        let abort = server.abort_handle();
+        stop.cancelled().await;
+        self.app.shut_down().await;
+        // Connections end when their generations have; one that will not is not waited for.
+        let served = tokio::time::timeout(CONNECTIONS_GRACE, server).await;
+        abort.abort();
         background.cancel();
         beside.join_all().await;
+        self.app.sign_off().await;
         if let Some(sandbox) = self.sandbox {
             sandbox.stop().await;
         }
-        Ok(served?)
+        match served {
+            Ok(Ok(served)) => Ok(served?),
+            Ok(Err(error)) => Err(Error::Other(error.to_string())),
+            Err(_) => Ok(()),
+        }
     }
 }
 

@@ -1,14 +1,20 @@
 //! `neuralbox worker`
 
 use super::Error;
-use crate::{logging, settings::Settings, signals, wiring};
-use std::process::ExitCode;
+use crate::{clock::FixedClock, logging, settings::Settings, signals, wiring};
+use chrono::DateTime;
+use domain::{port::Clock, time::Timestamp};
+use std::{process::ExitCode, sync::Arc};
 
-pub(crate) async fn run(settings: Settings, once: bool) -> Result<ExitCode, Error> {
+pub(crate) async fn run(settings: Settings, once: bool, as_of: Option<String>) -> Result<ExitCode, Error> {
     logging::start(&settings.log)?;
-    let storage = wiring::connect(&settings).await?;
-    wiring::ensure_schema(&settings, &storage).await?;
-    let app = wiring::app(&settings, storage, false)?;
+    let clock = match as_of {
+        Some(time) => Arc::new(FixedClock(read_time(&time)?)) as Arc<dyn Clock>,
+        None => wiring::clock(),
+    };
+    let storage = wiring::connect(&settings, clock.clone()).await?;
+    wiring::require_schema(&settings, &storage).await?;
+    let app = wiring::app(&settings, storage, false, clock)?;
     if once {
         let done = app.recover().await?;
         println!("released {} holds, swept {} cycles", done.released_holds, done.expired_cycles);
@@ -18,4 +24,11 @@ pub(crate) async fn run(settings: Settings, once: bool) -> Result<ExitCode, Erro
     tracing::info!("worker");
     billing_worker::work(app, stop).await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn read_time(text: &str) -> Result<Timestamp, Error> {
+    let time = DateTime::parse_from_rfc3339(text);
+    let time =
+        time.map_err(|_| Error::Other("--as-of must be a time such as 2026-12-31T00:00:00Z".into()))?;
+    Ok(Timestamp::from_unix_ms(time.timestamp_millis()))
 }

@@ -12,7 +12,7 @@ use http::{
 pub(super) fn may_repeat(error: &ProviderError, status: StatusCode, headers: &HeaderMap) -> bool {
     let is_useful = match error.kind {
         ProviderErrorKind::RateLimited => status == StatusCode::TOO_MANY_REQUESTS,
-        ProviderErrorKind::Overloaded => matches!(status.as_u16(), 500 | 502 | 503 | 504 | 529),
+        ProviderErrorKind::Overloaded => matches!(status.as_u16(), 500 | 502 | 503 | 529),
         _ => false,
     };
     is_useful && word(headers, "x-should-retry") != Some("false")

@@ -18,6 +18,9 @@ pub(crate) struct Draft {
 impl Draft {
     /// Adds text at the end, and passes it on.
     pub(crate) fn push(&mut self, delta: &str, on_delta: &mut dyn FnMut(&str)) {
+        // No database keeps U+0000 in a text.
+        let clean = delta.contains('\0').then(|| delta.replace('\0', ""));
+        let delta = clean.as_deref().unwrap_or(delta);
         if !delta.is_empty() {
             self.text.push_str(delta);
             on_delta(delta);

@@ -36,6 +36,10 @@ impl Queue {
         Self { sender }
     }
 
+    pub(super) fn is_running(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
     /// Has `command` carried out. Once it is in the queue it will be, even if nobody listens any more.
     pub(super) async fn run(&self, command: Command<Completion>) -> Answer {
         let (answer, outcome) = oneshot::channel();
@@ -59,27 +63,45 @@ async fn work(db: Db, clock: Arc<dyn Clock>, mut receiver: mpsc::Receiver<Waitin
     }
 }
 
-/// Carries out a batch, or, when one command spoils it, each by itself.
+/// Carries out a batch. When one command spoils it, or one account's wallet is locked by a process that is stuck, its parts
+/// are tried apart, so that only what is to blame fails.
 async fn carry_out(db: &Db, clock: &dyn Clock, commands: Vec<Command<Completion>>) -> Vec<Answer> {
     let error = match commit(db, clock, &commands).await {
         Ok(outcomes) => return outcomes.into_iter().map(|outcome| outcome.map_err(Into::into)).collect(),
         Err(error) => error,
     };
-    if commands.len() == 1 || Trouble::of(&error) != Trouble::Other {
+    let parts = match Trouble::of(&error) {
+        Trouble::Other => split(commands, |_, _| false),
+        Trouble::Locked => split(commands, |one, other| one.account_id() == other.account_id()),
+        Trouble::Conflict | Trouble::Unavailable => vec![commands],
+    };
+    if let [commands] = parts.as_slice() {
         return commands.iter().map(|_| Err(Error::from(error.clone()).into())).collect();
     }
-    tracing::error!(%error, commands = commands.len(), "a batch failed; its commands are tried one by one");
-    let mut answers = Vec::with_capacity(commands.len());
-    for command in commands {
-        answers.push(match commit(db, clock, &[command]).await {
-            Ok(outcomes) => match outcomes.into_iter().next() {
-                Some(outcome) => outcome.map_err(Into::into),
-                None => Err(Error::LedgerStopped.into()),
-            },
-            Err(error) => Err(Error::from(error).into()),
-        });
+    tracing::error!(%error, parts = parts.len(), "a batch failed; its parts are tried one by one");
+    let mut answers = Vec::new();
+    for part in parts {
+        match commit(db, clock, &part).await {
+            Ok(outcomes) => answers.extend(outcomes.into_iter().map(|outcome| outcome.map_err(Into::into))),
+            Err(error) => answers.extend(part.iter().map(|_| Err(Error::from(error.clone()).into()))),
+        }
     }
     answers
+}
+
+/// Cuts a batch, whose order stays, wherever two neighbours do not belong `together`.
+fn split(
+    commands: Vec<Command<Completion>>,
+    together: impl Fn(&Command<Completion>, &Command<Completion>) -> bool,
+) -> Vec<Vec<Command<Completion>>> {
+    let mut parts: Vec<Vec<Command<Completion>>> = Vec::new();
+    for command in commands {
+        match parts.last_mut() {
+            Some(part) if part.last().is_some_and(|last| together(last, &command)) => part.push(command),
+            _ => parts.push(vec![command]),
+        }
+    }
+    parts
 }
 
 /// One transaction; tried again while it loses against others.

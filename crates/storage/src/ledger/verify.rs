@@ -85,6 +85,7 @@ const STRAYS: &str = "
 
 pub(super) async fn run(db: &Db) -> Result<VerifyReport, Error> {
     let snapshot = db.begin_snapshot().await?;
+    db.without_timeout(&snapshot).await?;
     let mut report = VerifyReport {
         wallets: count(&snapshot, "SELECT COUNT(*) AS n FROM wallets").await?,
         entries: count(&snapshot, "SELECT COUNT(*) AS n FROM ledger_entries").await?,

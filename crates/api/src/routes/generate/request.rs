@@ -40,5 +40,10 @@ pub(super) fn read(headers: &HeaderMap, mut body: Map<String, Value>) -> Result<
             }
         }
     }
-    if errors.is_empty() { Ok(GenerateRequest { model, params }) } else { Err(ApiError::validation(errors)) }
+    // Without a model nothing more can be said; with one, it adds what is wrong with its parameters.
+    if model.is_empty() {
+        Err(ApiError::validation(errors))
+    } else {
+        Ok(GenerateRequest { model, params, errors })
+    }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn stream(
     let stream = request.params.insert("stream".to_owned(), Value::Bool(true));
     if !matches!(stream, None | Some(Value::Null | Value::Bool(true))) {
         let error = FieldError::new("stream", "this path always streams").allowing(["true"]);
-        return Err(ApiError::field(error));
+        request.errors.push(error);
     }
     let running = app.generate(&caller, request).await?;
     Ok(events(running).into_response())
