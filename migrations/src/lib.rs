@@ -7,6 +7,7 @@ mod dialect;
 mod m20261122_000001_installation;
 mod m20261122_000002_accounts;
 mod m20261122_000003_ledger;
+mod m20261122_000004_media;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_installation::Migration),
             Box::new(m20261122_000002_accounts::Migration),
             Box::new(m20261122_000003_ledger::Migration),
+            Box::new(m20261122_000004_media::Migration),
         ]
     }
 }

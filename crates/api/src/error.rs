@@ -1,7 +1,7 @@
 //! Errors as the client sees them: `{"error": code, "message": text, "details": {}}`.
 
 use crate::request_id;
-use app::{Error, FailedGeneration};
+use app::{Error, FailedGeneration, GenerationRecord};
 use axum::{
     Json,
     body::Body,
@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// Seconds after which it is worth coming back when we are overloaded.
-const OVERLOADED_RETRY_AFTER_S: u16 = 1;
+const OVERLOADED_RETRY_AFTER_S: u32 = 1;
 
 /// The shape of every error.
 #[derive(Serialize)]
@@ -30,7 +30,7 @@ pub(crate) struct ApiError {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) details: Map<String, Value>,
-    retry_after_s: Option<u16>,
+    retry_after_s: Option<u32>,
 }
 
 impl ApiError {
@@ -56,8 +56,9 @@ impl ApiError {
     }
 
     /// A body over its limit.
-    pub(crate) fn payload_too_large() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "the body is over the limit of 16 MiB")
+    pub(crate) fn payload_too_large(limit: &str) -> Self {
+        let message = format!("the body is over the limit of {limit}");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", message)
     }
 
     /// Every wrong field.
@@ -68,6 +69,19 @@ impl ApiError {
     /// One wrong field.
     pub(crate) fn field(field: FieldError) -> Self {
         Self::validation(vec![field])
+    }
+
+    /// What a failed generation's record says, as the answer to whoever waited for it.
+    pub(crate) fn of_record(record: &GenerationRecord) -> Self {
+        let (status, code) = match record.error_code.as_deref().unwrap_or_default() {
+            "content_refused" => (StatusCode::UNPROCESSABLE_ENTITY, "content_refused"),
+            "model_unavailable" => (StatusCode::SERVICE_UNAVAILABLE, "model_unavailable"),
+            "overloaded" => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            "canceled" => (StatusCode::CONFLICT, "canceled"),
+            "provider_error" => (StatusCode::INTERNAL_SERVER_ERROR, "provider_error"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+        };
+        Self::new(status, code, record.error_message.clone().unwrap_or_default()).of_generation(record.id)
     }
 
     /// Nothing of that name.
@@ -104,12 +118,15 @@ impl From<Error> for ApiError {
             Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, code, message),
             Error::Validation(fields) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
                 .with_details(json!({ "fields": fields })),
+            Error::NotCancellable | Error::Canceled => Self::new(StatusCode::CONFLICT, code, message),
             Error::EmailTaken => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message),
             Error::InsufficientTokens { required, available } => {
                 Self::new(StatusCode::PAYMENT_REQUIRED, code, message)
                     .with_details(json!({ "required": required, "available": available }))
             }
-            Error::ModelUnavailable { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message),
+            Error::ModelUnavailable { retry_after_s, .. } => {
+                Self { retry_after_s, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message) }
+            }
             Error::ContentRefused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message),
             Error::Provider { provider, kind } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, message)
                 .with_details(json!({ "provider": provider, "kind": kind.name() })),

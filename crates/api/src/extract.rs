@@ -62,7 +62,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
         let reading = tokio::time::timeout(BODY_PATIENCE, Bytes::from_request(request, state));
         let read = reading.await.map_err(|_| ApiError::bad_request("the body did not come in time"))?;
         let bytes = read.map_err(|rejection| match rejection.into_response().status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ApiError::payload_too_large(),
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::payload_too_large("16 MiB"),
             _ => ApiError::bad_request("the body could not be read"),
         })?;
         let value = serde_json::from_slice::<Value>(&bytes)

@@ -2,6 +2,7 @@
 
 mod error;
 mod extract;
+mod form;
 mod request_id;
 mod router;
 mod routes;

@@ -4,19 +4,27 @@
 use crate::{
     error::ApiError,
     request_id,
-    routes::{balance, generate, health, models, packages, plans},
+    routes::{balance, callbacks, files, generate, health, models, packages, plans, stt},
 };
-use app::App;
+use app::{App, MAX_INPUT_BYTES};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// The largest request body, in bytes: a conversation with a few pictures in it.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of a form around a file.
+const FORM_BYTES: usize = 64 * 1024;
+
+/// The limit on a body that brings a file.
+fn uploads() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(usize::try_from(MAX_INPUT_BYTES).unwrap_or(usize::MAX).saturating_add(FORM_BYTES))
+}
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +40,7 @@ pub enum Access {
 /// One route.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `DELETE`.
     pub method: &'static str,
     /// Its path, with parameters in braces.
     pub path: &'static str,
@@ -48,6 +56,10 @@ impl Route {
         Self { method: "GET", path, access, reaches_vendor: false, handler }
     }
 
+    const fn delete(path: &'static str, access: Access, handler: fn() -> MethodRouter<App>) -> Self {
+        Self { method: "DELETE", path, access, reaches_vendor: false, handler }
+    }
+
     const fn post(path: &'static str, access: Access, handler: fn() -> MethodRouter<App>) -> Self {
         Self { method: "POST", path, access, reaches_vendor: false, handler }
     }
@@ -58,7 +70,7 @@ impl Route {
 }
 
 /// All routes.
-pub const ROUTES: [Route; 11] = [
+pub const ROUTES: [Route; 16] = [
     Route::get("/healthz", Access::Public, || get(health::alive)),
     Route::get("/readyz", Access::Public, || get(health::ready)),
     Route::get("/api/v2/models", Access::Public, || get(models::list::list)),
@@ -72,6 +84,12 @@ pub const ROUTES: [Route; 11] = [
     Route::post("/api/v2/generate", Access::Key, || post(generate::create::create)).reaching_vendor(),
     Route::post("/api/v2/generate/stream", Access::Key, || post(generate::stream::stream)).reaching_vendor(),
     Route::get("/api/v2/generate/{id}", Access::AnyPlanKey, || get(generate::show::show)),
+    Route::delete("/api/v2/generate/{id}", Access::AnyPlanKey, || delete(generate::cancel::cancel)),
+    Route::post("/api/v2/stt", Access::Key, || post(stt::create).layer(uploads())).reaching_vendor(),
+    Route::post("/api/v2/files", Access::Key, || post(files::create).layer(uploads())),
+    // Its name is what it takes to read a file, and nobody can guess it.
+    Route::get("/api/v2/files/{name}", Access::Public, || get(files::show)),
+    Route::post("/api/v2/callbacks/{token}", Access::Public, || post(callbacks::create)),
 ];
 
 /// The whole API over `app`.

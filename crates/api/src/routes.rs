@@ -1,8 +1,11 @@
 //! Handlers, one a file.
 
 pub(crate) mod balance;
+pub(crate) mod callbacks;
+pub(crate) mod files;
 pub(crate) mod generate;
 pub(crate) mod health;
 pub(crate) mod models;
 pub(crate) mod packages;
 pub(crate) mod plans;
+pub(crate) mod stt;

@@ -6,7 +6,7 @@ use domain::{
     params::FieldError,
     port::{ProviderError, ProviderErrorKind},
 };
-use storage::LedgerError;
+use storage::{BlobError, LedgerError};
 
 /// Why a use-case did not do what was asked. Nothing was charged, except where a case says otherwise.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -43,6 +43,8 @@ pub enum Error {
         model: String,
         /// Why, for the client.
         reason: &'static str,
+        /// Seconds after which it is worth coming back, where that is known.
+        retry_after_s: Option<u32>,
     },
     /// The vendor refused the content.
     #[error("the vendor refused the content; nothing was charged")]
@@ -61,6 +63,12 @@ pub enum Error {
     /// The database went away while the generation was settled: it may have been charged or not.
     #[error("the outcome is not known yet; see GET /api/v2/generate/{{id}}")]
     OutcomeUnknown,
+    /// The generation has ended already.
+    #[error("the generation has ended already")]
+    NotCancellable,
+    /// The client canceled the generation.
+    #[error("the generation was canceled; nothing was charged")]
+    Canceled,
     /// The generation's hold was given back before it was done.
     #[error("the generation was interrupted; nothing was charged")]
     Interrupted,
@@ -85,13 +93,17 @@ impl Error {
             Self::ContentRefused => "content_refused",
             Self::Provider { .. } => "provider_error",
             Self::Overloaded | Self::OutcomeUnknown => "overloaded",
+            Self::NotCancellable => "not_cancellable",
+            Self::Canceled => "canceled",
             Self::Interrupted | Self::Internal(_) => "internal_error",
         }
     }
 
     /// What a vendor's error is to the client of `model`.
     pub(crate) fn from_provider(error: &ProviderError, vendor: &str, model: &str) -> Self {
-        let unavailable = |reason| Self::ModelUnavailable { model: model.to_owned(), reason };
+        let retry_after_s =
+            error.retry_after_ms.map(|ms| u32::try_from(ms.saturating_add(999) / 1_000).unwrap_or(u32::MAX));
+        let unavailable = |reason| Self::ModelUnavailable { model: model.to_owned(), reason, retry_after_s };
         match error.kind {
             ProviderErrorKind::ContentRefused => Self::ContentRefused,
             ProviderErrorKind::BadKey | ProviderErrorKind::NotConfigured => {
@@ -99,11 +111,16 @@ impl Error {
             }
             ProviderErrorKind::QuotaExhausted => unavailable("our quota at the vendor is used up"),
             ProviderErrorKind::ModelGone => unavailable("the vendor no longer serves it"),
+            ProviderErrorKind::CircuitOpen => {
+                unavailable("the vendor keeps failing and is left alone for now")
+            }
+            ProviderErrorKind::Busy => unavailable("the vendor has too much to do for us"),
             kind @ (ProviderErrorKind::Timeout
             | ProviderErrorKind::Overloaded
             | ProviderErrorKind::RateLimited
             | ProviderErrorKind::BadResponse
             | ProviderErrorKind::StreamCut
+            | ProviderErrorKind::JobFailed
             | ProviderErrorKind::RejectedRequest) => Self::Provider { provider: vendor.to_owned(), kind },
         }
     }
@@ -122,6 +139,19 @@ impl From<storage::Error> for Error {
             | storage::Error::OutOfIds
             | storage::Error::BadRow(_)
             | storage::Error::Database(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<BlobError> for Error {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::NotFound | BlobError::BadName => Self::NotFound("file"),
+            BlobError::BadSettings { .. } | BlobError::BadRange => Self::Internal(error.to_string()),
+            BlobError::File(_) | BlobError::Store(_) => {
+                tracing::error!(%error, "where files are kept");
+                Self::Overloaded
+            }
         }
     }
 }

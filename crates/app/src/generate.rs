@@ -15,11 +15,13 @@ use crate::{App, Caller, Error, FailedGeneration};
 use domain::params::FieldError;
 use running::Progress;
 use serde_json::{Map, Value};
+use std::path::PathBuf;
+use tempfile::TempDir;
 use tokio::sync::watch;
 use tracing::Instrument;
 
 /// A generation that a client asks for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct GenerateRequest {
     /// The slug of the model.
     pub model: String,
@@ -27,6 +29,17 @@ pub struct GenerateRequest {
     pub params: Map<String, Value>,
     /// What was found wrong on the way here, to be told with the rest.
     pub errors: Vec<FieldError>,
+    /// The sound of speech to text.
+    pub audio: Option<Spooled>,
+}
+
+/// An upload that lies on this machine's disk, in a folder of its own.
+#[derive(Debug)]
+pub struct Spooled {
+    /// The folder, gone when this is.
+    pub folder: TempDir,
+    /// The file in it.
+    pub path: PathBuf,
 }
 
 impl App {
@@ -44,8 +57,8 @@ impl App {
             return Err(Error::Overloaded.into());
         }
         let order = self.read_order(caller, request).await?;
-        let id = order.call.generation_id;
-        let (model_slug, is_stream) = (order.model_slug.clone(), order.call.stream);
+        let (id, is_async) = (order.generation_id, order.is_async);
+        let (model_slug, is_stream) = (order.model_slug.clone(), order.is_stream);
         let span = tracing::info_span!(
             "generation",
             id = id.0,
@@ -62,6 +75,7 @@ impl App {
             drop(entered);
         };
         self.inner.tasks.spawn(work.instrument(span));
-        Running::begun(id, model_slug, is_stream, progress).await
+        let running = Running { id, model_slug, is_stream, is_async, progress, read_bytes: 0 };
+        running.begun().await
     }
 }

@@ -6,15 +6,18 @@ mod error;
 mod generate;
 mod key;
 mod liveness;
+mod media;
 mod node;
 mod records;
 mod recover;
 mod sell;
+mod spend;
 
 pub use accounts::{CreateAccount, CreatedAccount, CreatedKey};
 pub use authenticate::Caller;
 pub use error::{Error, FailedGeneration};
-pub use generate::{Finished, GenerateRequest, Running};
+pub use generate::{Finished, GenerateRequest, Running, Spooled};
+pub use media::{MAX_INPUT_BYTES, OpenFile, Upload, ends_job, result_kind};
 pub use node::HEARTBEAT_MS;
 pub use records::{Balance, GenerationView};
 pub use recover::Recovered;
@@ -26,24 +29,36 @@ use authenticate::KeyCache;
 use domain::{
     catalog::Catalog,
     id::{AccountId, GenerationId},
-    port::{Clock, Provider},
+    port::{Clock, Fetch, Provider},
 };
 use generate::InFlight;
 use liveness::Watch;
 use node::Node;
-use std::sync::{Arc, Mutex};
-use storage::Storage;
+use spend::Spend;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+use storage::{Blobs, Storage};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// What a deployment decides about the use-cases.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AppSettings {
     /// Whether vendors are the sandbox, where retirement days do not apply.
     pub is_sandbox: bool,
-    /// Milliseconds that a generation may take at its vendor, retries included, unless the catalog says otherwise.
+    /// Milliseconds that an answer may take that comes at once, retries included, unless the catalog says otherwise.
     pub call_timeout_ms: i64,
+    /// Milliseconds that a job may take at its vendor, unless the catalog says otherwise.
+    pub job_timeout_ms: i64,
+    /// Prefix of every URL handed out; no slash at the end.
+    pub public_url: String,
+    /// Whether the outside world reaches this service there.
+    pub is_public: bool,
     /// Milliseconds that running generations get to finish when the process ends.
     pub shutdown_grace_ms: u64,
+    /// What vendors may cost us in a day of UTC, in micro-dollars of the catalog's prices; those that are not named, anything.
+    pub daily_spend_micro_usd: BTreeMap<String, i64>,
 }
 
 /// The use-cases over one database and one set of vendors. Clones share it.
@@ -52,9 +67,31 @@ pub struct App {
     inner: Arc<Inner>,
 }
 
+impl AppSettings {
+    fn public_url(&self) -> &str {
+        self.public_url.trim_end_matches('/')
+    }
+}
+
+/// What the use-cases stand on.
+pub struct Parts {
+    /// The database.
+    pub storage: Storage,
+    /// Where files lie.
+    pub blobs: Blobs,
+    /// The vendors.
+    pub provider: Arc<dyn Provider>,
+    /// The way to files elsewhere.
+    pub fetch: Arc<dyn Fetch>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
 struct Inner {
     storage: Storage,
+    blobs: Blobs,
     provider: Arc<dyn Provider>,
+    fetch: Arc<dyn Fetch>,
     catalog: Catalog,
     clock: Arc<dyn Clock>,
     settings: AppSettings,
@@ -62,24 +99,23 @@ struct Inner {
     node: Mutex<Option<Node>>,
     watch: Mutex<Watch>,
     in_flight: InFlight,
+    spend: Spend,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
 
 impl App {
     /// Puts the parts together. Nothing runs yet; a process that generates calls [`App::register_node`] first.
-    pub fn new(
-        storage: Storage,
-        provider: Arc<dyn Provider>,
-        catalog: Catalog,
-        clock: Arc<dyn Clock>,
-        settings: AppSettings,
-    ) -> Self {
+    pub fn new(parts: Parts, catalog: Catalog, settings: AppSettings) -> Self {
+        let Parts { storage, blobs, provider, fetch, clock } = parts;
         let inner = Inner {
             storage,
+            blobs,
             provider,
+            fetch,
             catalog,
             clock,
+            spend: Spend::new(settings.daily_spend_micro_usd.clone()),
             settings,
             keys: KeyCache::new(),
             node: Mutex::new(None),

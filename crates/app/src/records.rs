@@ -2,7 +2,7 @@
 
 use crate::{App, Caller, Error};
 use domain::{id::GenerationId, time::Timestamp};
-use storage::GenerationRecord;
+use storage::{GenerationRecord, GenerationStatus};
 
 /// What an account can spend, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,12 @@ pub struct GenerationView {
     pub record: GenerationRecord,
     /// NeuralBox tokens that the account can spend now.
     pub balance_tokens: i64,
+    /// Percent done, while it runs and where its vendor tells.
+    pub progress: Option<i64>,
+    /// Where its answer is, when it is a file.
+    pub result_url: Option<String>,
+    /// Where a small picture of it is.
+    pub thumbnail_url: Option<String>,
 }
 
 impl App {
@@ -51,6 +57,18 @@ impl App {
         }
         let record = record.ok_or(Error::NotFound("generation"))?;
         let wallet = self.storage().ledger().wallet(caller.account_id).await?;
-        Ok(GenerationView { record, balance_tokens: wallet.spendable_tokens(self.clock().now()) })
+        let progress = match record.status {
+            GenerationStatus::Pending => {
+                self.storage().job(caller.account_id, id).await?.and_then(|job| job.2)
+            }
+            GenerationStatus::Completed | GenerationStatus::Failed => None,
+        };
+        Ok(GenerationView {
+            balance_tokens: wallet.spendable_tokens(self.clock().now()),
+            progress,
+            result_url: record.result_file.as_ref().map(|name| self.file_url(name)),
+            thumbnail_url: record.thumbnail_file.as_ref().map(|name| self.file_url(name)),
+            record,
+        })
     }
 }

@@ -18,6 +18,8 @@ pub struct Recovered {
     pub released_holds: usize,
     /// Cycles whose rest was swept.
     pub expired_cycles: usize,
+    /// Files removed whose time had come.
+    pub removed_files: usize,
 }
 
 impl App {
@@ -51,6 +53,7 @@ impl App {
                 Err(error) => tracing::error!(account_id = account_id.0, %error, "an ended cycle stays"),
             }
         }
+        done.removed_files = self.remove_expired_files().await?;
         Ok(done)
     }
 

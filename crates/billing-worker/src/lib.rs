@@ -6,7 +6,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// Milliseconds between two rounds of recovery.
-const ROUND_MS: u64 = 5_000;
+const RECOVERY_MS: u64 = 5_000;
+/// Milliseconds between two looks for jobs that are due.
+const POLLING_MS: u64 = 500;
 
 /// Says that this process is alive, and minds its own holds, until `stop`. Every process that generates runs this.
 pub async fn beat(app: App, stop: CancellationToken) {
@@ -33,10 +35,23 @@ async fn mind_own_holds(app: &App, stop: &CancellationToken) {
 
 /// Does what is due, round after round, until `stop`. A round under way is finished, not cut.
 pub async fn work(app: App, stop: CancellationToken) {
-    let mut rounds = every(ROUND_MS);
-    while is_next(&mut rounds, &stop).await {
+    tokio::join!(recover(&app, &stop), poll(&app, &stop));
+}
+
+async fn recover(app: &App, stop: &CancellationToken) {
+    let mut rounds = every(RECOVERY_MS);
+    while is_next(&mut rounds, stop).await {
         if let Err(error) = app.recover().await {
             tracing::warn!(%error, "a round of recovery");
+        }
+    }
+}
+
+async fn poll(app: &App, stop: &CancellationToken) {
+    let mut rounds = every(POLLING_MS);
+    while is_next(&mut rounds, stop).await {
+        if let Err(error) = app.poll_jobs().await {
+            tracing::warn!(%error, "a round of polling");
         }
     }
 }

@@ -4,10 +4,14 @@
 mod model;
 mod parse;
 mod read;
+mod vendor_price;
+mod worst_case;
 
-pub use model::{Availability, BadLimit, Category, Limits, Mode, Model, Upstream, VendorPrice};
+pub use model::{Availability, BadLimit, Category, Limits, Mode, Model, Upstream};
 pub use parse::CatalogError;
 pub use read::Purpose;
+pub use vendor_price::{Measured, VendorPrice};
+pub use worst_case::{Remedy, WorstCase};
 
 use crate::plan::{FREE_PLAN, Package, Plan};
 

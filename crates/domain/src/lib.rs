@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod id;
 pub mod ledger;
+pub mod media;
 pub mod params;
 pub mod plan;
 pub mod port;

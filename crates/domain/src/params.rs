@@ -32,8 +32,8 @@ impl FieldError {
 }
 
 /// A decimal number as whole thousandths: 0.7 is 700.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Milli(pub i64);
 
 impl Milli {
@@ -81,6 +81,12 @@ impl fmt::Display for Milli {
         }
         let fraction = format!("{rest:03}");
         write!(f, "{sign}{whole}.{}", fraction.trim_end_matches('0'))
+    }
+}
+
+impl From<Milli> for String {
+    fn from(number: Milli) -> Self {
+        number.to_string()
     }
 }
 
@@ -226,7 +232,8 @@ impl ParamSpec {
 }
 
 /// A parameter's value, read and found right.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ParamValue {
     /// A word, words, or an address.
     Text(String),
@@ -241,7 +248,8 @@ pub enum ParamValue {
 }
 
 /// The parameters of one generation, read, found right, and completed with defaults.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(transparent)]
 pub struct Params {
     pub(crate) values: BTreeMap<String, ParamValue>,
 }

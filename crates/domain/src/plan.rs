@@ -27,6 +27,9 @@ pub struct Plan {
     pub rate_limit_daily: i64,
     /// Whether API keys work on this plan.
     pub api_access: bool,
+    /// Days for which results are kept; for ever where it is not said.
+    #[serde(skip_serializing)]
+    pub retention_days: Option<u32>,
 }
 
 /// A package of permanent tokens.

@@ -3,9 +3,11 @@
 use crate::{
     catalog::{Category, Upstream},
     id::GenerationId,
+    media::{JobState, Made, MediaCall},
     text::TextInput,
     time::Timestamp,
 };
+use std::path::Path;
 
 /// Tells the time. The only source of it, so that tests can move it.
 pub trait Clock: Send + Sync + 'static {
@@ -96,6 +98,8 @@ pub enum ProviderErrorKind {
     BadResponse,
     /// A stream, or a body, that ended before it was complete.
     StreamCut,
+    /// A job that the vendor says has failed.
+    JobFailed,
     /// The vendor took the request for wrong: ours to mend.
     RejectedRequest,
     /// The vendor refused the content.
@@ -108,22 +112,29 @@ pub enum ProviderErrorKind {
     ModelGone,
     /// There is no adapter or no key for the vendor.
     NotConfigured,
+    /// The vendor was not asked: it has failed too often and is left alone for a while.
+    CircuitOpen,
+    /// The vendor was not asked: it has as much work of ours as it is to have at once.
+    Busy,
 }
 
 impl ProviderErrorKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Timeout,
         Self::Overloaded,
         Self::RateLimited,
         Self::BadResponse,
         Self::StreamCut,
+        Self::JobFailed,
         Self::RejectedRequest,
         Self::ContentRefused,
         Self::BadKey,
         Self::QuotaExhausted,
         Self::ModelGone,
         Self::NotConfigured,
+        Self::CircuitOpen,
+        Self::Busy,
     ];
 
     /// Its name in the API, logs and the database.
@@ -134,12 +145,15 @@ impl ProviderErrorKind {
             Self::RateLimited => "rate_limited",
             Self::BadResponse => "bad_response",
             Self::StreamCut => "stream_cut",
+            Self::JobFailed => "job_failed",
             Self::RejectedRequest => "rejected_request",
             Self::ContentRefused => "content_refused",
             Self::BadKey => "bad_key",
             Self::QuotaExhausted => "quota_exhausted",
             Self::ModelGone => "model_gone",
             Self::NotConfigured => "not_configured",
+            Self::CircuitOpen => "circuit_open",
+            Self::Busy => "busy",
         }
     }
 }
@@ -152,7 +166,7 @@ pub struct ProviderError {
     pub kind: ProviderErrorKind,
     /// For operators: what the vendor said, shortened, without secrets. Clients do not see it.
     pub message: String,
-    /// Milliseconds after which the vendor wants to be asked again, where it says so.
+    /// Milliseconds after which it is worth asking again, where the vendor says so, or we know.
     pub retry_after_ms: Option<i64>,
 }
 
@@ -172,6 +186,36 @@ pub trait Provider: Send + Sync + 'static {
     /// Whether the vendor has a key.
     fn is_configured(&self, vendor: &str) -> bool;
 
+    /// Whether the vendor would be asked now.
+    ///
+    /// # Errors
+    /// `CircuitOpen`, with how long that will last.
+    fn ready(&self, vendor: &str) -> Result<(), ProviderError>;
+
+    /// Whether the vendor fetches the file that `input` names by its address, which then must be a public one.
+    fn wants_url(&self, call: &MediaCall, input: &str) -> bool;
+
+    /// Whether what this vendor makes may lie at an address that is not public, because the vendor itself does.
+    fn is_private(&self, vendor: &str) -> bool;
+
+    /// Starts `call`; short work is done when this answers, long work goes on at the vendor as a job.
+    ///
+    /// # Errors
+    /// Any [`ProviderErrorKind`].
+    async fn make(&self, call: &MediaCall) -> Result<Made, ProviderError>;
+
+    /// Asks after a job.
+    ///
+    /// # Errors
+    /// `JobFailed` and `ContentRefused` when the vendor says that it has failed; any other kind says nothing about the job.
+    async fn poll(&self, call: &MediaCall, state: &JobState) -> Result<Made, ProviderError>;
+
+    /// Asks the vendor to stop a job; `false` when it has no way to.
+    ///
+    /// # Errors
+    /// Any [`ProviderErrorKind`].
+    async fn cancel(&self, call: &MediaCall, state: &JobState) -> Result<bool, ProviderError>;
+
     /// Has `call` answered. When it streams, `on_delta` gets each piece of the text as it comes; the pieces together
     /// are [`Answer::text`].
     ///
@@ -182,4 +226,33 @@ pub trait Provider: Send + Sync + 'static {
         call: &Call,
         on_delta: &mut (dyn for<'a> FnMut(&'a str) + Send),
     ) -> Result<Answer, ProviderError>;
+}
+
+/// How a file may be fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchLimits {
+    /// Bytes it may have.
+    pub max_bytes: u64,
+    /// Whether it may lie at an address that is not public. Never for what a client names.
+    pub allow_private: bool,
+}
+
+/// Why a file could not be fetched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FetchFailure {
+    /// Whether the address is to blame: it is none, is not public, leads nowhere, or to too much.
+    pub is_about_url: bool,
+    /// What went wrong, without the address.
+    pub message: String,
+}
+
+/// Fetches files from elsewhere.
+#[async_trait::async_trait]
+pub trait Fetch: Send + Sync + 'static {
+    /// Fetches `url` into `dest`, and says how many bytes it has.
+    ///
+    /// # Errors
+    /// A [`FetchFailure`]; `dest` may then hold a part.
+    async fn fetch(&self, url: &str, limits: FetchLimits, dest: &Path) -> Result<u64, FetchFailure>;
 }

@@ -1,6 +1,7 @@
 //! Conversations: what a text model is asked.
 
 use crate::params::{FieldError, Milli};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Messages in one request, at most.
@@ -15,7 +16,8 @@ pub(crate) const MAX_URL_CHARS: usize = 2_048;
 const IMAGE_MEDIA_TYPES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 /// Who speaks. What `system` says is kept apart, in [`TextInput::system`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Instructions to the model.
     System,
@@ -51,7 +53,7 @@ pub enum ImageForm {
 }
 
 /// A picture in a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Image {
     /// Fetched by the vendor.
     Url(String),
@@ -95,7 +97,7 @@ impl Image {
 }
 
 /// A piece of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Part {
     /// Words.
     Text(String),
@@ -104,7 +106,7 @@ pub enum Part {
 }
 
 /// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,

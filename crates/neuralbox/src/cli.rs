@@ -46,6 +46,8 @@ pub(crate) enum Command {
     },
     /// Bring the database's schema to this version
     Migrate,
+    /// Call a vendor directly, with your key: no account, no database, nothing held
+    Try(TryArguments),
     /// Name everything that would fail a user
     Doctor {
         /// Print JSON
@@ -67,6 +69,37 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+}
+
+/// One call of one model. What its vendor charges for it is real, except with --sandbox.
+#[derive(Args, Debug)]
+pub(crate) struct TryArguments {
+    /// The model's slug
+    #[arg(value_name = "SLUG")]
+    pub(crate) slug: String,
+    /// A parameter; its value counts as JSON where it is that, else as text
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) params: Vec<(String, String)>,
+    /// The words: `prompt`, or `text` for a model that has that
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prompt: Option<String>,
+    /// A file that goes in, by the parameter that names it (`audio` for speech to text)
+    #[arg(long = "file", value_name = "FIELD=PATH", value_parser = pair)]
+    pub(crate) files: Vec<(String, String)>,
+    /// Where the result goes; else a file goes into a new folder under the system's temporary one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Ask the built-in sandbox instead of the vendor
+    #[arg(long)]
+    pub(crate) sandbox: bool,
+    /// Print one JSON document at the end
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("there is no `=` in it")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[derive(Debug, Subcommand)]

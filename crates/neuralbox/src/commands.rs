@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod account;
+pub(crate) mod attempt;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod key;

@@ -33,6 +33,7 @@ async fn run(cli: Cli) -> Result<ExitCode, commands::Error> {
         Command::Serve { sandbox, no_worker } => commands::serve::run(settings()?, sandbox, no_worker).await,
         Command::Worker { once, as_of } => commands::worker::run(settings()?, once, as_of).await,
         Command::Migrate => commands::migrate::run(&settings()?).await,
+        Command::Try(arguments) => commands::attempt::run(settings()?, arguments).await,
         Command::Doctor { json } => commands::doctor::run(&settings()?, json).await,
         Command::Ledger { command } => commands::ledger::run(&settings()?, command).await,
         Command::Account { command } => commands::account::run(&settings()?, command).await,

@@ -3,7 +3,7 @@
 mod overrides;
 
 use config::{Config, Environment, File, FileFormat};
-use providers::{ClientSettings, VendorSettings};
+use providers::{ClientSettings, FetchSettings, VendorSettings};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::{
@@ -11,6 +11,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
 };
+use storage::BlobSettings;
 
 pub(crate) use overrides::catalog;
 
@@ -22,6 +23,10 @@ pub(crate) struct Settings {
     /// How vendors are called.
     pub(crate) client: ClientSettings,
     pub(crate) database: DatabaseSettings,
+    /// How files elsewhere are fetched.
+    pub(crate) fetch: FetchSettings,
+    /// Where files are kept.
+    pub(crate) files: BlobSettings,
     pub(crate) generation: GenerationSettings,
     pub(crate) log: LogSettings,
     /// By slug.
@@ -54,8 +59,10 @@ pub(crate) struct DatabaseSettings {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct GenerationSettings {
-    /// A whole generation at its vendor, retries included, unless the catalog says otherwise for its model.
+    /// An answer that comes at once, retries included, unless the catalog says otherwise for its model.
     pub(crate) timeout_ms: i64,
+    /// A job at its vendor, unless the catalog says otherwise for its model.
+    pub(crate) job_timeout_ms: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -81,8 +88,11 @@ pub(crate) struct LogSettings {
 pub(crate) struct ModelSettings {
     pub(crate) upstream: Option<String>,
     pub(crate) upstream_params: Option<BTreeMap<String, String>>,
+    /// Of a vendor's model, where it has versions.
+    pub(crate) version: Option<String>,
     pub(crate) max_input_chars: Option<i64>,
     pub(crate) max_output_tokens: Option<i64>,
+    pub(crate) max_audio_s: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -113,7 +123,7 @@ impl Default for DatabaseSettings {
 
 impl Default for GenerationSettings {
     fn default() -> Self {
-        Self { timeout_ms: 120_000 }
+        Self { timeout_ms: 120_000, job_timeout_ms: 900_000 }
     }
 }
 
@@ -197,12 +207,25 @@ impl Settings {
             return Err(SettingsError::bad(setting, "must be above 0"));
         }
         const HOUR_MS: i64 = 3_600_000;
-        if !(1_000..=HOUR_MS).contains(&self.generation.timeout_ms) {
-            let message = format!("must lie in 1000..{HOUR_MS}");
-            return Err(SettingsError::bad("generation.timeout_ms", message));
+        let times = [
+            ("generation.timeout_ms", self.generation.timeout_ms),
+            ("generation.job_timeout_ms", self.generation.job_timeout_ms),
+        ];
+        if let Some((setting, _)) = times.into_iter().find(|(_, ms)| !(1_000..=HOUR_MS).contains(ms)) {
+            return Err(SettingsError::bad(setting, format!("must lie in 1000..{HOUR_MS}")));
+        }
+        if self.client.breaker_open_ms > HOUR_MS.unsigned_abs() {
+            return Err(SettingsError::bad("client.breaker_open_ms", format!("must lie in 0..{HOUR_MS}")));
         }
         if !(1_024..=256 * 1024 * 1024).contains(&self.client.max_response_bytes) {
             return Err(SettingsError::bad("client.max_response_bytes", "must lie in 1 KiB..256 MiB"));
+        }
+        let spend = |vendor: &VendorSettings| vendor.daily_spend_micro_usd;
+        if let Some((name, _)) =
+            self.providers.iter().find(|(_, vendor)| spend(vendor).is_some_and(|n| n < 0))
+        {
+            let setting = format!("providers.{name}.daily_spend_micro_usd");
+            return Err(SettingsError::bad(setting, "must be 0 or above"));
         }
         if let Some(url) = &self.server.public_url
             && !url.starts_with("http://")
@@ -277,6 +300,13 @@ mod tests {
         check("", &[("NEURALBOX__DATABASE__MAX_CONNECTIONS", "many")], "database.max_connections");
         check("", &[("NEURALBOX__DATABASE__MAX_CONNECTIONS", "0")], "database.max_connections");
         check("", &[("NEURALBOX__PROVIDERS__OPENAI__KEY", "x")], "providers.openai.key");
+        check(
+            "",
+            &[("NEURALBOX__PROVIDERS__LUMA__MAX_CONCURRENCY", "all")],
+            "providers.luma.max_concurrency",
+        );
+        check("[providers.luma]\ndaily_spend_micro_usd = -1\n", &[], "providers.luma.daily_spend_micro_usd");
+        check("[client]\nbreaker_open_ms = 3_600_001\n", &[], "client.breaker_open_ms");
         check("", &[("NEURALBOX__SERVER__PUBLIC_URL", "ftp://x")], "server.public_url");
         check("", &[("NEURALBOX__LOG__FORMAT", "xml")], "log.format");
         check("[server]\nbind = \"127.0.0.1:1\n", &[], "--config");

@@ -5,12 +5,12 @@ use crate::{
     commands::Error,
     settings::{self, Settings, SettingsError},
 };
-use app::{App, AppSettings};
+use app::{App, AppSettings, Parts};
 use domain::port::Clock;
-use providers::{Client, ClientError, VendorSettings};
+use providers::{Client, ClientError, Fetcher, VendorSettings, leads_to_private};
 use secrecy::ExposeSecret;
-use std::sync::Arc;
-use storage::{DbSettings, Mode, SchemaState, Storage};
+use std::{net::SocketAddr, sync::Arc};
+use storage::{Blobs, DbSettings, Mode, SchemaState, Storage};
 
 /// Connects to the database, whatever its schema.
 pub(crate) async fn connect(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Storage, Error> {
@@ -66,31 +66,51 @@ pub(crate) async fn ensure_mode(storage: &Storage, mode: Mode) -> Result<(), Err
     )))
 }
 
-/// Points every vendor that `sandbox` speaks for at it, and leaves no way to the others.
+/// Points every vendor that `sandbox` speaks for at it, and leaves no way to the others. What else is set for a vendor
+/// stays.
 pub(crate) fn use_sandbox(settings: &mut Settings, sandbox: &sandbox::Sandbox) {
-    settings.providers.clear();
+    let mut given = std::mem::take(&mut settings.providers);
     for vendor in sandbox::vendors() {
         let base_url = sandbox.base_url(vendor);
-        let entry = VendorSettings { api_key: Some("sandbox".into()), base_url };
+        let given = given.remove(vendor).unwrap_or_default();
+        let entry = VendorSettings { api_key: Some("sandbox".into()), base_url, ..given };
         settings.providers.insert(vendor.to_owned(), entry);
     }
 }
 
-/// The use-cases over `storage` and the vendors that `settings` name.
+/// The use-cases over `storage` and the vendors that `settings` name. `addr` is where the API is, for a process that serves it.
 pub(crate) fn app(
     settings: &Settings,
     storage: Storage,
     is_sandbox: bool,
+    addr: Option<SocketAddr>,
     clock: Arc<dyn Clock>,
 ) -> Result<App, Error> {
     let catalog = settings::catalog(settings)?;
-    let client = client(settings)?;
+    let fetcher = Fetcher::new(settings.fetch.clone());
+    let parts = Parts {
+        storage,
+        blobs: Blobs::open(&settings.files)
+            .map_err(|error| SettingsError::bad("files", error.to_string()))?,
+        provider: Arc::new(client(settings)?),
+        fetch: Arc::new(fetcher.map_err(|error| SettingsError::bad("fetch", error.to_string()))?),
+        clock,
+    };
+    let bind = addr.unwrap_or(settings.server.bind);
+    let public_url = settings.server.public_url.clone().unwrap_or_else(|| format!("http://{bind}"));
+    let daily_spend = settings.providers.iter();
+    let daily_spend =
+        daily_spend.filter_map(|(vendor, set)| Some((vendor.clone(), set.daily_spend_micro_usd?)));
     let app_settings = AppSettings {
+        daily_spend_micro_usd: daily_spend.collect(),
         is_sandbox,
         call_timeout_ms: settings.generation.timeout_ms,
+        job_timeout_ms: settings.generation.job_timeout_ms,
         shutdown_grace_ms: settings.server.shutdown_grace_ms,
+        is_public: !leads_to_private(&public_url),
+        public_url,
     };
-    Ok(App::new(storage, Arc::new(client), catalog, clock, app_settings))
+    Ok(App::new(parts, catalog, app_settings))
 }
 
 /// The IO client of all vendors.

@@ -1,26 +1,51 @@
 //! What an adapter is: all that is particular to one vendor's protocol, without doing anything.
 
 use domain::{
-    catalog::Category,
+    catalog::{Category, Upstream},
+    media::{InputFile, Job, JobState, MediaCall, Product},
     port::{Answer, Call, ProviderError, ProviderErrorKind},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, path::PathBuf};
 
-/// One vendor's protocol. It has no clock and no sockets, and keeps nothing between calls.
+/// One vendor. It has no clock and no sockets, and keeps nothing between calls.
 pub trait Adapter: Send + Sync + 'static {
     /// The vendor's name in the catalog and in configuration.
     fn vendor(&self) -> &'static str;
 
-    /// Where the vendor is reached unless configuration says otherwise; no slash at the end.
+    /// Where the vendor is reached unless configuration says otherwise; no slash at the end. Empty where only the operator
+    /// can know.
     fn default_base_url(&self) -> &'static str;
 
     /// How the vendor wants to be shown our key.
     fn key_carrier(&self) -> KeyCarrier;
 
-    /// Whether this adapter speaks the vendor's protocol for what `category` makes.
-    fn serves(&self, category: Category) -> bool;
+    /// Reads an answer of a status other than 2xx. `retry_after_ms` is set only where the body tells it; headers are read by
+    /// the client.
+    fn decode_error(&self, response: &Response) -> ProviderError;
 
+    /// The vendor's protocol for conversations, where this adapter speaks it.
+    fn chat(&self) -> Option<&dyn ChatAdapter> {
+        None
+    }
+
+    /// The vendor's protocol for everything else, where this adapter speaks it.
+    fn media(&self) -> Option<&dyn MediaAdapter> {
+        None
+    }
+
+    /// Whether this adapter speaks the vendor's protocol for what `category` makes.
+    fn serves(&self, category: Category) -> bool {
+        match category {
+            Category::Text => self.chat().is_some(),
+            other => self.media().is_some_and(|media| media.makes(other)),
+        }
+    }
+}
+
+/// One vendor's protocol for conversations.
+pub trait ChatAdapter: Send + Sync + 'static {
     /// The request that puts `call` to the vendor.
     ///
     /// # Errors
@@ -34,12 +59,112 @@ pub trait Adapter: Send + Sync + 'static {
     /// in spite of the status.
     fn decode(&self, call: &Call, response: &Response) -> Result<Answer, ProviderError>;
 
-    /// Reads an answer of any other status. `retry_after_ms` is set only where the body tells it; headers are read by
-    /// the client.
-    fn decode_error(&self, response: &Response) -> ProviderError;
-
     /// A decoder for the body of a streamed answer of status 2xx.
     fn stream_decoder(&self, call: &Call) -> Box<dyn StreamDecoder>;
+}
+
+/// One vendor's protocol for everything but conversations: a machine that says what to send next. It has no clock and no
+/// sockets, and what it must remember is in [`JobState`], so a job survives a restart.
+pub trait MediaAdapter: Send + Sync + 'static {
+    /// Whether this adapter makes what `category` says.
+    fn makes(&self, category: Category) -> bool;
+
+    /// The form in which `call`'s model wants the file that parameter `name` gives.
+    fn input_form(&self, call: &MediaCall, name: &str) -> InputForm;
+
+    /// The first step of `call`: what to send.
+    ///
+    /// # Errors
+    /// `RejectedRequest` when the vendor has no way to say a part of the call.
+    fn start(&self, call: &MediaCall) -> Result<Exchange, ProviderError>;
+
+    /// The step that follows an answer of status 2xx to what `state` was sent with.
+    ///
+    /// # Errors
+    /// `BadResponse` when the answer does not follow the protocol; `JobFailed` and `ContentRefused` when the vendor says so;
+    /// others where the vendor reports trouble in spite of the status.
+    fn next(&self, call: &MediaCall, state: &JobState, reply: &Reply) -> Result<Step, ProviderError>;
+
+    /// Asks after the job that `state` names. Only called with the state of a [`Step::Wait`].
+    ///
+    /// # Errors
+    /// `BadResponse` for a state that is not the adapter's.
+    fn poll(&self, call: &MediaCall, state: &JobState) -> Result<Exchange, ProviderError>;
+
+    /// Asks the vendor to stop that job; `None` when it has no way to.
+    ///
+    /// # Errors
+    /// As [`Self::poll`].
+    fn cancel(&self, call: &MediaCall, state: &JobState) -> Result<Option<Request>, ProviderError>;
+}
+
+/// In which form a vendor wants a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputForm {
+    /// By an address that the vendor fetches. Not to be had while this service has no public address.
+    Url,
+    /// In the request itself, as bytes, base64 or a data URL, or sent ahead as an upload: the adapter reads the file.
+    Bytes,
+}
+
+/// Something to send, and what to remember until the answer comes.
+#[derive(Debug)]
+pub struct Exchange {
+    /// What to send.
+    pub request: Request,
+    /// What to remember.
+    pub state: JobState,
+    /// Whether a repeat could be billed twice: then it is sent again only when the vendor cannot have begun.
+    pub repeat: Repeat,
+    /// Whether an answer that is not JSON is the product itself, to be written to a file.
+    pub answer: AnswerForm,
+}
+
+/// Whether sending something twice does harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// Asking or uploading twice costs nothing.
+    Harmless,
+    /// It could be billed twice.
+    Billable,
+}
+
+/// What an answer of status 2xx is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerForm {
+    /// Read whole, in memory.
+    Memory,
+    /// Written to a file, unless it says that it is JSON.
+    File,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Step {
+    /// Send this.
+    Send(Exchange),
+    /// A job runs: come back later.
+    Wait(Job),
+    /// Done.
+    Done(Product),
+}
+
+/// An answer of status 2xx.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// What the vendor says the body is; empty when it does not.
+    pub content_type: String,
+    /// The body.
+    pub body: ReplyBody,
+}
+
+/// The body of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplyBody {
+    /// Read.
+    Bytes(Vec<u8>),
+    /// In a file of the call's scratch folder.
+    Path(PathBuf),
 }
 
 /// Reads a streamed answer as its bytes come in.
@@ -80,14 +205,91 @@ pub struct Request {
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body.
-    pub body: Vec<u8>,
+    pub body: Body,
+}
+
+/// The body of a request. Files are read when it is sent, and again when it is repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// As it is; may be empty.
+    Bytes(Vec<u8>),
+    /// `multipart/form-data`, in this order.
+    Multipart(Vec<Field>),
+    /// JSON in which [`file_as_data_url`] and [`file_as_base64`] stand for files.
+    JsonWithFiles {
+        /// The value.
+        value: Value,
+        /// The files, by the names that stand for them.
+        files: BTreeMap<String, InputFile>,
+    },
+}
+
+/// The name of the member that makes an object of a JSON body stand for a file. No text of a client's can become an object.
+pub(crate) const DATA_URL_MARK: &str = "$file_as_data_url";
+/// As [`DATA_URL_MARK`], for bare base64.
+pub(crate) const BASE64_MARK: &str = "$file_as_base64";
+
+/// Stands in a [`Body::JsonWithFiles`] for the file of that name as a data URL.
+pub fn file_as_data_url(name: &str) -> Value {
+    json!({ DATA_URL_MARK: name })
+}
+
+/// Stands in a [`Body::JsonWithFiles`] for the file of that name in base64.
+pub fn file_as_base64(name: &str) -> Value {
+    json!({ BASE64_MARK: name })
+}
+
+/// A part of a multipart body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Words.
+    Text {
+        /// The field's name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// A file.
+    File {
+        /// The field's name.
+        name: String,
+        /// The file.
+        file: InputFile,
+    },
 }
 
 impl Request {
+    /// A GET.
+    pub fn get(path: impl Into<String>) -> Self {
+        let (method, headers) = (Method::GET, HeaderMap::new());
+        Self { method, path: path.into(), headers, body: Body::Bytes(Vec::new()) }
+    }
+
+    /// A POST of a form with files.
+    pub fn post_multipart(path: impl Into<String>, fields: Vec<Field>) -> Self {
+        let (method, headers) = (Method::POST, HeaderMap::new());
+        Self { method, path: path.into(), headers, body: Body::Multipart(fields) }
+    }
+
+    /// A POST of JSON with files in it.
+    pub fn post_json_with_files(
+        path: impl Into<String>,
+        value: Value,
+        files: BTreeMap<String, InputFile>,
+    ) -> Self {
+        let body = Body::JsonWithFiles { value, files };
+        Self { body, ..Self::post_json(path, &Value::Null) }
+    }
+
     /// A POST of JSON.
     pub fn post_json(path: impl Into<String>, body: &Value) -> Self {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        Self { method: Method::POST, path: path.into(), headers, body: body.to_string().into_bytes() }
+        Self {
+            method: Method::POST,
+            path: path.into(),
+            headers,
+            body: Body::Bytes(body.to_string().into_bytes()),
+        }
     }
 }
 
@@ -103,12 +305,12 @@ pub struct Response {
 /// The settings that the catalog sends with every call of this product, in the order of `known`. One that the adapter
 /// does not know is an error: dropped in silence, it would sell something else than the catalog says.
 pub(crate) fn settings<'a, const N: usize>(
-    call: &'a Call,
+    upstream: &'a Upstream,
     known: [&str; N],
 ) -> Result<[Option<&'a str>; N], ProviderError> {
-    let params = &call.upstream.params;
+    let params = &upstream.params;
     match params.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(unknown) => Err(rejected(format!("the adapter {} has no setting `{unknown}`", call.vendor))),
+        Some(unknown) => Err(rejected(format!("the adapter has no setting `{unknown}`"))),
         None => Ok(known.map(|name| params.get(name).map(String::as_str))),
     }
 }

@@ -1,23 +1,34 @@
 //! The IO that all vendors have in common.
 
+mod admission;
 mod attempt;
+mod body;
+mod breaker;
+mod media;
+mod observe;
 mod redact;
 mod retry;
 mod settings;
+mod slots;
 
+pub use observe::{Observed, Observer, Shown};
 pub use settings::{ClientError, ClientSettings, VendorSettings};
 
 use crate::{
-    adapter::{Adapter, KeyCarrier},
+    adapter::{Adapter, InputForm, KeyCarrier, rejected},
+    fetch::leads_to_private,
     vendor::ADAPTERS,
 };
-use attempt::{Attempt, Failure};
-use backon::{BackoffBuilder, ExponentialBuilder};
+use admission::Admission;
+use attempt::Attempt;
 use domain::{
     catalog::Category,
+    media::{JobState, Made, MediaCall},
     port::{Answer, Call, Provider, ProviderError, ProviderErrorKind},
 };
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+use media::MediaRun;
+use retry::Patience;
 use secrecy::{ExposeSecret, SecretString};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
@@ -33,6 +44,8 @@ struct Vendor {
     adapter: &'static dyn Adapter,
     base_url: String,
     key: Option<Key>,
+    admission: Admission,
+    observer: Option<Observer>,
 }
 
 struct Key {
@@ -40,11 +53,14 @@ struct Key {
     header: (HeaderName, HeaderValue),
 }
 
+/// Milliseconds for asking after a job, or for stopping it.
+const POLL_TIMEOUT_MS: i64 = 30_000;
+
 type OnDelta<'a> = &'a mut (dyn for<'d> FnMut(&'d str) + Send);
 
 impl Client {
     /// Makes the client. `vendors` is by the names of [`crate::vendors`]; other names are left alone. A vendor without
-    /// a key, or with an empty one, is not configured.
+    /// a key, or with an empty one, or without a base URL, is not configured.
     ///
     /// # Errors
     /// Names the vendor whose base URL or key cannot be used.
@@ -55,81 +71,72 @@ impl Client {
         let mut known = BTreeMap::new();
         for adapter in ADAPTERS.iter().copied() {
             let given = vendors.remove(adapter.vendor()).unwrap_or_default();
-            known.insert(adapter.vendor(), Vendor::new(adapter, given)?);
+            known.insert(adapter.vendor(), Vendor::new(adapter, given, &settings)?);
         }
         Ok(Self { http: http_client(&settings)?, settings, vendors: known })
     }
 
-    fn vendor(&self, name: &str) -> Option<&Vendor> {
-        self.vendors.get(name)
-    }
-
-    /// Tries until there is an answer, a failure that a repeat could make worse or could not mend, or no time.
-    async fn attempts(
-        &self,
-        attempt: Attempt<'_>,
-        on_delta: OnDelta<'_>,
-        deadline: Instant,
-    ) -> Result<Answer, ProviderError> {
-        let mut delays = self.delays();
-        loop {
-            let Failure { error, may_repeat } = match attempt.run(on_delta).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
-            };
-            let Some(delay) = delays.next().filter(|_| may_repeat) else { return Err(error) };
-            let asked_ms = error.retry_after_ms.map_or(0, |ms| u64::try_from(ms).unwrap_or_default());
-            let wait = delay.max(Duration::from_millis(asked_ms));
-            if asked_ms > self.settings.max_retry_after_ms || Instant::now() + wait >= deadline {
-                return Err(error);
-            }
-            let (vendor, kind, wait_ms) =
-                (attempt.vendor.adapter.vendor(), error.kind.name(), wait.as_millis());
-            tracing::info!(vendor, kind, wait_ms, "a vendor did not answer; it is asked again");
-            tokio::time::sleep(wait).await;
+    /// The same client, which tells `observer` what goes to vendors and when an answer comes.
+    #[must_use]
+    pub fn observed_by(mut self, observer: &Observer) -> Self {
+        for vendor in self.vendors.values_mut() {
+            vendor.observer = Some(Observer::clone(observer));
         }
+        self
     }
 
-    /// The pauses between attempts: doubling, and random so that callers who failed together do not return together.
-    fn delays(&self) -> impl Iterator<Item = Duration> + use<> {
-        ExponentialBuilder::new()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(self.settings.first_backoff_ms))
-            .with_max_delay(Duration::from_millis(self.settings.max_backoff_ms))
-            .with_max_times(self.settings.max_attempts.saturating_sub(1))
-            .build()
-    }
-}
-
-#[async_trait::async_trait]
-impl Provider for Client {
-    fn serves(&self, vendor: &str, category: Category) -> bool {
-        self.vendor(vendor).is_some_and(|vendor| vendor.adapter.serves(category))
+    fn media<'a>(
+        &'a self,
+        vendor: &'a Vendor,
+        key: &'a Key,
+        call: &'a MediaCall,
+    ) -> Result<MediaRun<'a>, ProviderError> {
+        let media = vendor.adapter.media();
+        let adapter = media.ok_or_else(|| rejected("the vendor has text models only"))?;
+        Ok(MediaRun { http: &self.http, settings: &self.settings, vendor, key, adapter, call })
     }
 
-    fn is_configured(&self, vendor: &str) -> bool {
-        self.vendor(vendor).is_some_and(|vendor| vendor.key.is_some())
+    fn patience(&self, vendor: &Vendor, deadline: Instant) -> Patience {
+        Patience::new(&self.settings, vendor.adapter.vendor(), deadline)
     }
 
-    async fn call(
-        &self,
-        call: &Call,
-        on_delta: &mut (dyn for<'a> FnMut(&'a str) + Send),
-    ) -> Result<Answer, ProviderError> {
+    /// The vendor of that name and our key there.
+    fn access(&self, name: &str) -> Result<(&Vendor, &Key), ProviderError> {
         let not_configured = |what: &str| {
-            ProviderError::new(
-                ProviderErrorKind::NotConfigured,
-                format!("there is no {what} for {}", call.vendor),
-            )
+            ProviderError::new(ProviderErrorKind::NotConfigured, format!("there is no {what} for {name}"))
         };
-        let vendor = self.vendor(&call.vendor).ok_or_else(|| not_configured("adapter"))?;
+        let vendor = self.vendors.get(name).ok_or_else(|| not_configured("adapter"))?;
         let key = vendor.key.as_ref().ok_or_else(|| not_configured("key"))?;
-        let total = Duration::from_millis(u64::try_from(call.timeout_ms).unwrap_or_default());
-        let attempt = Attempt::new(&self.http, &self.settings, vendor, key, call)?;
-        let deadline = Instant::now() + total;
-        let result = tokio::time::timeout(total, self.attempts(attempt, on_delta, deadline)).await;
+        // A vendor without an address of its own needs one from the operator.
+        if vendor.base_url.is_empty() {
+            return Err(not_configured("base URL"));
+        }
+        Ok((vendor, key))
+    }
+
+    /// Lets `work` in at its vendor and gives it so many milliseconds, the wait before its door included.
+    async fn admitted<T>(
+        (vendor, key): (&Vendor, &Key),
+        timeout_ms: i64,
+        work: impl Future<Output = Result<T, ProviderError>> + Send,
+    ) -> Result<T, ProviderError> {
+        let begun_at = Instant::now();
+        let admitted = vendor.admission.enter(duration(timeout_ms)).await?;
+        let waited_ms = i64::try_from(begun_at.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let result = Self::within(timeout_ms.saturating_sub(waited_ms), key, work).await;
+        admitted.tell(&result);
+        result
+    }
+
+    /// Gives `work` so many milliseconds, and takes secrets out of its error.
+    async fn within<T>(
+        timeout_ms: i64,
+        key: &Key,
+        work: impl Future<Output = Result<T, ProviderError>> + Send,
+    ) -> Result<T, ProviderError> {
+        let result = tokio::time::timeout(duration(timeout_ms), work).await;
         let result = result.unwrap_or_else(|_| {
-            let message = format!("no answer within {} ms", call.timeout_ms);
+            let message = format!("no answer within {timeout_ms} ms");
             Err(ProviderError::new(ProviderErrorKind::Timeout, message))
         });
         result.map_err(|error| ProviderError {
@@ -139,8 +146,74 @@ impl Provider for Client {
     }
 }
 
+fn duration(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or_default())
+}
+
+#[async_trait::async_trait]
+impl Provider for Client {
+    fn serves(&self, vendor: &str, category: Category) -> bool {
+        self.vendors.get(vendor).is_some_and(|vendor| vendor.adapter.serves(category))
+    }
+
+    fn is_configured(&self, vendor: &str) -> bool {
+        self.access(vendor).is_ok()
+    }
+
+    async fn call(
+        &self,
+        call: &Call,
+        on_delta: &mut (dyn for<'a> FnMut(&'a str) + Send),
+    ) -> Result<Answer, ProviderError> {
+        let (vendor, key) = self.access(&call.vendor)?;
+        let attempt = Attempt::new(&self.http, &self.settings, vendor, key, call)?;
+        let mut patience = self.patience(vendor, Instant::now() + duration(call.timeout_ms));
+        let attempts = async {
+            loop {
+                match attempt.run(&mut *on_delta).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(failure) => patience.wait_after(failure).await?,
+                }
+            }
+        };
+        Self::admitted((vendor, key), call.timeout_ms, attempts).await
+    }
+
+    async fn make(&self, call: &MediaCall) -> Result<Made, ProviderError> {
+        let (vendor, key) = self.access(&call.vendor)?;
+        Self::admitted((vendor, key), call.timeout_ms, self.media(vendor, key, call)?.make()).await
+    }
+
+    async fn poll(&self, call: &MediaCall, state: &JobState) -> Result<Made, ProviderError> {
+        let (vendor, key) = self.access(&call.vendor)?;
+        Self::within(POLL_TIMEOUT_MS, key, self.media(vendor, key, call)?.poll(state)).await
+    }
+
+    async fn cancel(&self, call: &MediaCall, state: &JobState) -> Result<bool, ProviderError> {
+        let (vendor, key) = self.access(&call.vendor)?;
+        Self::within(POLL_TIMEOUT_MS, key, self.media(vendor, key, call)?.cancel(state)).await
+    }
+
+    fn ready(&self, vendor: &str) -> Result<(), ProviderError> {
+        self.vendors.get(vendor).map_or(Ok(()), |vendor| vendor.admission.check())
+    }
+
+    fn is_private(&self, vendor: &str) -> bool {
+        self.vendors.get(vendor).is_some_and(|vendor| leads_to_private(&vendor.base_url))
+    }
+
+    fn wants_url(&self, call: &MediaCall, input: &str) -> bool {
+        let media = self.vendors.get(call.vendor.as_str()).and_then(|vendor| vendor.adapter.media());
+        media.is_some_and(|media| media.input_form(call, input) == InputForm::Url)
+    }
+}
+
 impl Vendor {
-    fn new(adapter: &'static dyn Adapter, given: VendorSettings) -> Result<Self, ClientError> {
+    fn new(
+        adapter: &'static dyn Adapter,
+        given: VendorSettings,
+        settings: &ClientSettings,
+    ) -> Result<Self, ClientError> {
         let vendor = adapter.vendor();
         let base_url = match &given.base_url {
             Some(url) => settings::check_base_url(vendor, url)?,
@@ -148,7 +221,8 @@ impl Vendor {
         };
         let secret = given.api_key.filter(|key| !key.expose_secret().is_empty());
         let key = secret.map(|secret| Key::new(adapter, secret)).transpose()?;
-        Ok(Self { adapter, base_url, key })
+        let admission = Admission::new(vendor, settings, given.max_concurrency);
+        Ok(Self { adapter, base_url, key, admission, observer: None })
     }
 }
 

@@ -1,16 +1,34 @@
 //! The registry: every vendor that is served.
 
+// The example of docs/adding-a-vendor.md, which nobody sells.
+#[cfg(test)]
+mod acme;
 mod anthropic;
 mod deepseek;
+mod elevenlabs;
 mod google;
+mod luma;
+mod midjourney;
+mod minimax;
 mod openai;
+mod replicate;
 mod xai;
 
 use crate::adapter::Adapter;
 
 /// One line a vendor.
-pub static ADAPTERS: &[&dyn Adapter] =
-    &[&openai::OpenAi, &anthropic::Anthropic, &google::Google, &deepseek::DeepSeek, &xai::Xai];
+pub static ADAPTERS: &[&dyn Adapter] = &[
+    &openai::OpenAi,
+    &anthropic::Anthropic,
+    &google::Google,
+    &deepseek::DeepSeek,
+    &xai::Xai,
+    &luma::Luma,
+    &replicate::Replicate,
+    &midjourney::Midjourney,
+    &elevenlabs::ElevenLabs,
+    &minimax::MiniMax,
+];
 
 /// The names of all vendors.
 pub fn vendors() -> impl Iterator<Item = &'static str> {

@@ -1,7 +1,10 @@
 //! What vendors' protocols have in common.
 
+pub(crate) mod detail;
 pub(crate) mod draft;
 pub(crate) mod error;
+pub(crate) mod job;
+pub(crate) mod media;
 pub(crate) mod openai_chat;
 pub(crate) mod openai_responses;
 pub(crate) mod turns;

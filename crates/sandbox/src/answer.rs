@@ -1,5 +1,7 @@
 //! What the sandbox says: always the same words to the same request.
 
+use crate::hash::fnv1a;
+
 /// Words of the prompt that are echoed, at most, and their characters, at most.
 const ECHO_WORDS: usize = 40;
 const ECHO_CHARS: usize = 400;
@@ -110,10 +112,4 @@ fn sentences(prompt: &str) -> String {
     let stride = (hash >> 32) | 1;
     let chosen = [0, 1, 2].map(|n| SENTENCES[(hash.wrapping_add(stride.wrapping_mul(n)) % 8) as usize]);
     chosen.join(" ")
-}
-
-/// The FNV-1a hash: the same in every build and on every machine, unlike the standard library's.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, fold)
 }

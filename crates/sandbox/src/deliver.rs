@@ -8,7 +8,7 @@ use crate::{
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -24,6 +24,16 @@ enum End {
     Hang(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
+/// What comes in place of a result.
+pub(crate) const HTML: &str =
+    "<!DOCTYPE html><html><head><title>Sandbox</title></head><body>Not a result.</body></html>";
+
+/// Bytes of a body without end, at most: more than anybody should read, and not enough to fill a disk.
+const ENDLESS_BYTES: usize = 300 * 1024 * 1024;
+
+/// What a body without end goes on with. It is text, hexadecimal and base64 alike.
+static FILLER: [u8; 64 * 1024] = [b'A'; 64 * 1024];
+
 /// Turns a reply into a response, late or broken when asked.
 pub(crate) async fn deliver(service: &Service, reply: Reply, injection: Injection) -> Response {
     if let Some(delay) = injection.delay {
@@ -34,14 +44,17 @@ pub(crate) async fn deliver(service: &Service, reply: Reply, injection: Injectio
     }
     let Reply { status, mut headers, body } = reply;
     let body = match (body, injection.fault) {
-        (Payload::Whole(_), Some(Fault::Hang)) => {
+        (_, Some(Fault::WrongType)) => return Html(HTML).into_response(),
+        (Payload::Whole(bytes) | Payload::Media(bytes), Some(Fault::Oversized)) => endless(bytes),
+        (Payload::Whole(_) | Payload::Media(_), Some(Fault::Hang)) => {
             service.stopped().await;
             // Nobody waits for this any more; it only lets the connection go.
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
         (Payload::Whole(bytes), Some(Fault::Malformed)) => Body::from(first_half(&bytes)),
-        (Payload::Whole(bytes), Some(Fault::Cut)) => cut_body(&mut headers, &bytes),
-        (Payload::Whole(bytes), _) => Body::from(bytes),
+        (Payload::Media(bytes), Some(Fault::Malformed)) => Body::from(scrambled(&bytes)),
+        (Payload::Whole(bytes) | Payload::Media(bytes), Some(Fault::Cut)) => cut_body(&mut headers, &bytes),
+        (Payload::Whole(bytes) | Payload::Media(bytes), _) => Body::from(bytes),
         (Payload::Stream(frames), fault) => stream_body(frames, fault, service),
     };
     (status, headers, body).into_response()
@@ -99,6 +112,18 @@ fn body(frames: Vec<Bytes>, end: End) -> Body {
         }
     });
     Body::from_stream(frames.chain(end.filter_map(std::future::ready)))
+}
+
+/// A body that begins as it should, says no length, and goes on for 300 MiB.
+pub(crate) fn endless(bytes: Bytes) -> Body {
+    let filler = stream::repeat(Bytes::from_static(&FILLER)).take(ENDLESS_BYTES / FILLER.len());
+    let start = stream::once(async move { first_half(&bytes) });
+    Body::from_stream(start.chain(filler).map(Ok::<_, io::Error>))
+}
+
+/// Bytes that are no media of any kind.
+fn scrambled(bytes: &Bytes) -> Bytes {
+    bytes.iter().map(|byte| byte ^ 0x55).collect()
 }
 
 fn first_half(bytes: &Bytes) -> Bytes {

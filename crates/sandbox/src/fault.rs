@@ -1,5 +1,6 @@
 //! What can be made to go wrong, and the words for it.
 
+use crate::trouble::Trouble;
 use std::time::Duration;
 
 /// Longest delay that can be asked for.
@@ -28,11 +29,32 @@ pub(crate) enum Fault {
     Cut,
     /// No answer, or no more of it, until one side gives up.
     Hang,
+    /// A job that fails for no reason of ours.
+    JobFailed,
+    /// A job that never ends.
+    JobStuck,
+    /// A result whose address answers 404.
+    ResultGone,
+    /// A page of HTML in place of the result.
+    WrongType,
+    /// A result that goes on and on.
+    Oversized,
+}
+
+/// What a request is about, which decides what can go wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// It is answered at once.
+    Answer,
+    /// It starts a job.
+    Job,
+    /// It looks at a job, or is about something else than a result.
+    Look,
 }
 
 impl Fault {
     /// All of them, with the words that call them.
-    pub(crate) const NAMES: [(&str, Self); 10] = [
+    pub(crate) const NAMES: [(&str, Self); 15] = [
         ("500", Self::Internal),
         ("401", Self::BadKey),
         ("429", Self::RateLimited),
@@ -43,11 +65,48 @@ impl Fault {
         ("malformed", Self::Malformed),
         ("cut", Self::Cut),
         ("hang", Self::Hang),
+        ("job-failed", Self::JobFailed),
+        ("job-stuck", Self::JobStuck),
+        ("result-gone", Self::ResultGone),
+        ("wrong-type", Self::WrongType),
+        ("oversized", Self::Oversized),
     ];
 
     /// The fault of that name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, fault)| *fault)
+    }
+
+    /// Whether it can happen to a request of this scope.
+    pub(crate) const fn strikes(self, scope: Scope) -> bool {
+        match self {
+            Self::JobFailed | Self::JobStuck => matches!(scope, Scope::Job),
+            Self::Refuse | Self::ResultGone | Self::WrongType | Self::Oversized => {
+                !matches!(scope, Scope::Look)
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether it happens to a job or its result, long after the answer to the request.
+    pub(crate) const fn is_of_result(self) -> bool {
+        matches!(
+            self,
+            Self::JobFailed | Self::JobStuck | Self::ResultGone | Self::WrongType | Self::Oversized
+        )
+    }
+
+    /// The trouble that answers the request, where the fault is one; a refusal is to most vendors.
+    pub(crate) const fn trouble(self) -> Option<Trouble> {
+        match self {
+            Self::Internal => Some(Trouble::Internal),
+            Self::BadKey => Some(Trouble::BadKey),
+            Self::RateLimited => Some(Trouble::RateLimited),
+            Self::Quota => Some(Trouble::Quota),
+            Self::Overloaded => Some(Trouble::Overloaded),
+            Self::Refuse => Some(Trouble::Refused),
+            _ => None,
+        }
     }
 
     /// Its name.

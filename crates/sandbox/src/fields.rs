@@ -67,6 +67,15 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A string of at most `max` characters that must be there and say something.
+    pub(crate) fn require_text_within(&self, name: &str, max: usize) -> Result<&'a str, Invalid> {
+        let text = self.require_text(name)?;
+        match text.chars().count() {
+            got if got > max => Err(self.wrong(name, Why::TooLong { got, max })),
+            _ => Ok(text),
+        }
+    }
+
     /// One of a few words.
     pub(crate) fn one_of(
         &self,
@@ -105,6 +114,16 @@ impl<'a> Object<'a> {
         match self.read(name, "an integer", Value::as_i64)? {
             Some(got) if got < min => {
                 Err(self.wrong(name, Why::Below { got: got.to_string(), min: min.to_string() }))
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// A whole number from `min` to `max`.
+    pub(crate) fn integer_within(&self, name: &str, min: i64, max: i64) -> Result<Option<i64>, Invalid> {
+        match self.integer(name, min)? {
+            Some(got) if got > max => {
+                Err(self.wrong(name, Why::Above { got: got.to_string(), max: max.to_string() }))
             }
             found => Ok(found),
         }

@@ -4,17 +4,30 @@
 //! request always with the same words; and it fails on demand, by words in a prompt (`[[fault:429]]`,
 //! `[[delay:1500]]`) or by `POST /_control`. Each vendor lives under its own path of one listener.
 //!
-//! What it does not do: it knows no media, keeps nothing between requests but counts, and reads no clock.
+//! Media are real and small: pictures, WAV and MP3 are made, other sounds and films are recordings. Vendors that do not
+//! answer at once are given their jobs, which go on each time that somebody looks.
+//!
+//! What it does not do: it fetches nothing that it is given the URL of, hears nothing in a sound, and keeps jobs only in
+//! memory.
 
 mod answer;
+mod callback;
 mod control;
 mod conversation;
 mod deliver;
+mod endpoint;
 mod fault;
 mod fields;
+mod form;
+mod hash;
+mod job;
+mod media;
 mod protocol;
 mod reply;
+mod results;
 mod service;
+mod store;
+mod transcript;
 mod trouble;
 mod vendor;
 
@@ -23,7 +36,7 @@ use service::Service;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-/// Bytes in a request body, at most; the smallest such limit among the vendors.
+/// Bytes in a request body, at most; the smallest such limit among the vendors. Only transcripts of ElevenLabs take more.
 pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
 /// How long [`Sandbox::stop`] waits for requests under way.
@@ -48,12 +61,13 @@ impl Sandbox {
     /// Listens on `bind`; port 0 takes a free one. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When the address cannot be listened on, or the system gives no HTTP client.
     pub async fn start(bind: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(bind).await?;
         let addr = listener.local_addr()?;
         let (alive, stopped) = watch::channel(());
-        let router = router(&stopped);
+        let http = callback::client().map_err(io::Error::other)?;
+        let router = router(addr, &http, &stopped);
         let server = tokio::spawn(serve(listener, router, stopped));
         tracing::info!(%addr, "sandbox listens");
         Ok(Self { addr, server, alive })
@@ -79,13 +93,15 @@ impl Sandbox {
     }
 }
 
-fn router(stopped: &watch::Receiver<()>) -> Router {
+fn router(addr: SocketAddr, http: &reqwest::Client, stopped: &watch::Receiver<()>) -> Router {
     let mut router = Router::new();
     let mut services = Vec::with_capacity(vendor::ALL.len());
     for vendor in &vendor::ALL {
-        let service = Arc::new(Service::new(vendor.name, stopped.clone()));
+        let origin = format!("http://{addr}");
+        let service = Arc::new(Service::new(vendor.name, origin, http.clone(), stopped.clone()));
         let routes = (vendor.routes)().layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
         router = router.nest(vendor.base_path, routes.with_state(Arc::clone(&service)));
+        router = router.merge(results::routes(vendor.name));
         services.push(service);
     }
     router.merge(control::routes(services))

@@ -3,7 +3,7 @@
 use crate::{
     answer::{Answer, Ask},
     deliver::deliver,
-    fault::{Fault, Injection},
+    fault::{Fault, Injection, Scope},
     reply::Reply,
     service::Service,
     trouble::Trouble,
@@ -72,13 +72,13 @@ pub(crate) fn post<P: Protocol + Copy + 'static>(protocol: P) -> MethodRouter<Ar
 }
 
 /// Gives the vendor's own errors for paths and methods that it does not know.
-pub(crate) fn with_fallbacks<P: Protocol + Copy + 'static>(
+pub(crate) fn with_fallbacks(
     router: Router<Arc<Service>>,
-    protocol: P,
+    error: fn(&Trouble, &str) -> Reply,
 ) -> Router<Arc<Service>> {
     let refuse = move |trouble: Trouble| {
         move |service: State<Arc<Service>>| async move {
-            let reply = protocol.error(&trouble, &id(service.count_request()));
+            let reply = error(&trouble, &id(service.count_request()));
             deliver(&service, reply, Injection::default()).await
         }
     };
@@ -100,7 +100,7 @@ pub(crate) async fn serve(
     let (reply, injection) = match ask {
         Err(trouble) => (protocol.error(&trouble, &id), Injection::default()),
         Ok(ask) => {
-            let injection = service.take_injection(&ask.prompt);
+            let injection = service.take_injection(&ask.prompt, Scope::Answer);
             (reply(protocol, id, ask, injection.fault), injection)
         }
     };
@@ -110,7 +110,8 @@ pub(crate) async fn serve(
     deliver(service, reply, injection).await
 }
 
-fn whole(body: Body) -> Result<Bytes, Trouble> {
+/// The bytes of a body.
+pub(crate) fn whole(body: Body) -> Result<Bytes, Trouble> {
     body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Trouble::TooLarge,
         _ => Trouble::NotJson(rejection.body_text()),
@@ -119,20 +120,19 @@ fn whole(body: Body) -> Result<Bytes, Trouble> {
 
 fn reply(protocol: &impl Protocol, id: String, ask: Ask, fault: Option<Fault>) -> Reply {
     let ending = match fault {
-        Some(Fault::Internal) => return protocol.error(&Trouble::Internal, &id),
-        Some(Fault::BadKey) => return protocol.error(&Trouble::BadKey, &id),
-        Some(Fault::RateLimited) => return protocol.error(&Trouble::RateLimited, &id),
-        Some(Fault::Quota) => return protocol.error(&Trouble::Quota, &id),
-        Some(Fault::Overloaded) => return protocol.error(&Trouble::Overloaded, &id),
+        // A text vendor says no in its own way, often with an answer.
         Some(Fault::Refuse) => Ending::Refused,
         Some(Fault::ErrorIn200) => Ending::Broken,
-        Some(Fault::Malformed | Fault::Cut | Fault::Hang) | None => Ending::Whole,
+        fault => match fault.and_then(Fault::trouble) {
+            Some(trouble) => return protocol.error(&trouble, &id),
+            None => Ending::Whole,
+        },
     };
     let answer = Answer::to(&ask);
     protocol.answer(&Turn { id, ask, answer, ending })
 }
 
 /// The vendor's name for a request follows from its number, so that a test sees the same one each time.
-fn id(number: u64) -> String {
+pub(crate) fn id(number: u64) -> String {
     format!("{number:024x}")
 }

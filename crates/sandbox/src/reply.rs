@@ -1,5 +1,6 @@
 //! A reply before it is sent: whole, or in frames.
 
+use crate::media::Media;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use serde_json::Value;
@@ -17,6 +18,8 @@ pub(crate) struct Reply {
 pub(crate) enum Payload {
     /// Sent at once, with its length.
     Whole(Bytes),
+    /// The same, when the body is no text but the result itself.
+    Media(Bytes),
     /// Sent frame by frame.
     Stream(Frames),
 }
@@ -45,6 +48,21 @@ impl Reply {
     /// A JSON body.
     pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
         Self::new(status, "application/json", Payload::Whole(Bytes::from(body.to_string())))
+    }
+
+    /// Media as a body.
+    pub(crate) fn media(media: Media) -> Self {
+        Self::new(StatusCode::OK, media.content_type, Payload::Media(media.bytes))
+    }
+
+    /// A body of plain text.
+    pub(crate) fn text(text: String) -> Self {
+        Self::new(StatusCode::OK, "text/plain; charset=utf-8", Payload::Whole(Bytes::from(text)))
+    }
+
+    /// Nothing but a status.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), body: Payload::Whole(Bytes::new()) }
     }
 
     /// A stream of server-sent events.

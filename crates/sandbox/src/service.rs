@@ -1,6 +1,13 @@
-//! What is remembered of one vendor between requests: a count, and the faults that were asked for.
+//! What is remembered of one vendor between requests: a count, the faults that were asked for, jobs, and uploads.
 
-use crate::fault::{Fault, Injection};
+use crate::{
+    fault::{Fault, Injection, Scope},
+    job::Job,
+    media::Recipe,
+    results,
+    store::Store,
+};
+use serde_json::Value;
 use std::{
     sync::{
         Mutex, PoisonError,
@@ -29,6 +36,14 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) name: &'static str,
+    /// Jobs by their vendor's id.
+    pub(crate) jobs: Store<Job>,
+    /// What the vendor tells of files that were uploaded to it, by id.
+    pub(crate) uploads: Store<Value>,
+    /// For callbacks.
+    pub(crate) http: reqwest::Client,
+    /// `http://` and the address of the sandbox.
+    origin: String,
     requests: AtomicU64,
     queue: Mutex<Queue>,
     stopped: watch::Receiver<()>,
@@ -36,8 +51,32 @@ pub(crate) struct Service {
 
 impl Service {
     /// `stopped` ends when its sender is dropped, and then nothing hangs any more.
-    pub(crate) fn new(name: &'static str, stopped: watch::Receiver<()>) -> Self {
-        Self { name, requests: AtomicU64::new(0), queue: Mutex::default(), stopped }
+    pub(crate) fn new(
+        name: &'static str,
+        origin: String,
+        http: reqwest::Client,
+        stopped: watch::Receiver<()>,
+    ) -> Self {
+        Self {
+            name,
+            jobs: Store::default(),
+            uploads: Store::default(),
+            http,
+            origin,
+            requests: AtomicU64::new(0),
+            queue: Mutex::default(),
+            stopped,
+        }
+    }
+
+    /// A path of the sandbox as a URL.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// Where a result can be fetched, or cannot when `fault` says so.
+    pub(crate) fn result_url(&self, recipe: &Recipe, fault: Option<Fault>) -> String {
+        self.url(&results::path(self.name, recipe, fault))
     }
 
     /// Counts a request and says which one it is, from 1.
@@ -55,11 +94,15 @@ impl Service {
         with(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What is done to a request with this prompt. Its own words win; what was asked for then waits for the next one.
-    pub(crate) fn take_injection(&self, prompt: &str) -> Injection {
+    /// What is done to a request with this prompt. Its own words win; what was asked for then waits for the next one,
+    /// as does a fault that cannot happen to a request of this scope.
+    pub(crate) fn take_injection(&self, prompt: &str, scope: Scope) -> Injection {
         let words = Injection::in_words(prompt);
+        let strikes = |pending: &Pending<Fault>| pending.what.strikes(scope);
         self.queue(|queue| Injection {
-            fault: words.fault.or_else(|| take(&mut queue.fault)),
+            fault: words.fault.filter(|fault| fault.strikes(scope)).or_else(|| {
+                if queue.fault.as_ref().is_some_and(strikes) { take(&mut queue.fault) } else { None }
+            }),
             delay: words.delay.or_else(|| take(&mut queue.delay)),
         })
     }

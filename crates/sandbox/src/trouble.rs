@@ -74,6 +74,13 @@ pub(crate) enum Why {
         /// The most.
         max: String,
     },
+    /// It has more characters than it may have.
+    TooLong {
+        /// How many it has.
+        got: usize,
+        /// The most.
+        max: usize,
+    },
     /// The model takes no such field; with a hint what to do instead, which may be empty.
     NotTaken(&'static str),
     /// The model takes no such value.
@@ -116,6 +123,7 @@ impl fmt::Display for Invalid {
             }
             Why::Below { got, min } => write!(f, "{field}: {got} is less than {min}"),
             Why::Above { got, max } => write!(f, "{field}: {got} is more than {max}"),
+            Why::TooLong { got, max } => write!(f, "{field}: {got} characters are more than {max}"),
             Why::NotTaken(_) => write!(f, "Argument not supported on this model: {field}"),
             Why::ValueNotTaken(got) => write!(f, "{field}: {got} is not supported with this model"),
             Why::Other(message) => f.write_str(message),

@@ -3,8 +3,13 @@
 mod anthropic;
 mod chat;
 mod deepseek;
+mod elevenlabs;
 mod google;
+mod luma;
+mod midjourney;
+mod minimax;
 mod openai;
+mod replicate;
 mod xai;
 
 use crate::service::Service;
@@ -22,12 +27,17 @@ pub(crate) struct Vendor {
 }
 
 /// All of them.
-pub(crate) const ALL: [Vendor; 5] = [
+pub(crate) const ALL: [Vendor; 10] = [
     Vendor { name: "openai", base_path: "/openai/v1", routes: openai::routes },
     Vendor { name: "anthropic", base_path: "/anthropic", routes: anthropic::routes },
     Vendor { name: "google", base_path: "/google", routes: google::routes },
     Vendor { name: "deepseek", base_path: "/deepseek", routes: deepseek::routes },
     Vendor { name: "xai", base_path: "/xai/v1", routes: xai::routes },
+    Vendor { name: "replicate", base_path: "/replicate/v1", routes: replicate::routes },
+    Vendor { name: "luma", base_path: "/luma/dream-machine/v1", routes: luma::routes },
+    Vendor { name: "elevenlabs", base_path: "/elevenlabs", routes: elevenlabs::routes },
+    Vendor { name: "minimax", base_path: "/minimax", routes: minimax::routes },
+    Vendor { name: "midjourney", base_path: "/midjourney", routes: midjourney::routes },
 ];
 
 /// When everything here was made, in seconds since the epoch: 2026-11-22T00:00:00Z. A constant and not the time of

@@ -8,7 +8,7 @@ use domain::{
     id::{AccountId, CycleId, GenerationId, KeyId, NodeId},
     time::Timestamp,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement};
+use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 
 /// Where a generation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +53,12 @@ pub struct GenerationRecord {
     pub error_code: Option<String>,
     /// Why it failed, for the client.
     pub error_message: Option<String>,
-    /// Its answer.
+    /// Its answer, where it is text.
     pub result_text: Option<String>,
+    /// The name of its answer, where it is a file.
+    pub result_file: Option<String>,
+    /// The name of a small picture of it.
+    pub thumbnail_file: Option<String>,
     /// A JSON object about the answer.
     pub result_metadata: Option<String>,
     /// What the vendor charges for it by the catalog's prices, in micro-dollars, where they are known.
@@ -94,7 +98,9 @@ impl Storage {
             completed_at: row.completed_at_ms.map(Timestamp::from_unix_ms),
             error_code: row.error_code,
             error_message: row.error_message,
-            result_text: content.and_then(|content| content.result_text),
+            result_text: content.as_ref().and_then(|content| content.result_text.clone()),
+            result_file: content.as_ref().and_then(|content| content.result_file.clone()),
+            thumbnail_file: content.and_then(|content| content.thumbnail_file),
             result_metadata: row.result_metadata,
             vendor_cost_micro_usd: row.vendor_cost_micro_usd,
         }))
@@ -110,11 +116,14 @@ impl Storage {
         deadline_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<(AccountId, GenerationId)>, Error> {
-        // A process whose row is gone counts as ended.
+        // A process whose row is gone counts as ended. What runs as a job needs no process: it is asked about until its
+        // deadline.
         let sql = "SELECT g.account_id, g.id FROM generations g
                 LEFT JOIN nodes n ON n.id = g.node_id
+                LEFT JOIN jobs j ON j.account_id = g.account_id AND j.generation_id = g.id
             WHERE g.status = 'pending'
-                AND (n.status IS NULL OR n.status <> 'alive' OR g.deadline_at_ms < $1)
+                AND (g.deadline_at_ms < $1
+                    OR (j.generation_id IS NULL AND (n.status IS NULL OR n.status <> 'alive')))
             LIMIT $2";
         let values = [deadline_before.unix_ms().into(), i64::from(limit).into()];
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
@@ -124,7 +133,7 @@ impl Storage {
             .collect()
     }
 
-    /// Holds that `node_id` took before `created_before` and that are still open, a thousand at most.
+    /// Holds that `node_id` took before `created_before`, that are still open and run as no job, a thousand at most.
     ///
     /// # Errors
     /// The database's.
@@ -133,13 +142,34 @@ impl Storage {
         node_id: NodeId,
         created_before: Timestamp,
     ) -> Result<Vec<(AccountId, GenerationId)>, Error> {
-        let query = generation::Entity::find()
-            .filter(generation::Column::NodeId.eq(node_id.0))
-            .filter(generation::Column::Status.eq("pending"))
-            .filter(generation::Column::CreatedAtMs.lt(created_before.unix_ms()))
-            .limit(1_000);
-        let rows = query.all(self.db.reader()).await?;
-        Ok(rows.iter().map(|row| (AccountId(row.account_id), GenerationId(row.id))).collect())
+        let sql = "SELECT g.account_id, g.id FROM generations g
+                LEFT JOIN jobs j ON j.account_id = g.account_id AND j.generation_id = g.id
+            WHERE g.status = 'pending' AND g.node_id = $1 AND g.created_at_ms < $2 AND j.generation_id IS NULL
+            ORDER BY g.account_id, g.id LIMIT 1000";
+        let values = [node_id.0.into(), created_before.unix_ms().into()];
+        let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
+        let rows = self.db.reader().query_all_raw(statement).await?;
+        rows.iter()
+            .map(|row| Ok((AccountId(row.try_get("", "account_id")?), GenerationId(row.try_get("", "id")?))))
+            .collect()
+    }
+
+    /// What vendors charge for the generations that completed from `from` up to `until`, in micro-dollars by model, as far as
+    /// it is known.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn vendor_costs(&self, from: Timestamp, until: Timestamp) -> Result<Vec<(String, i64)>, Error> {
+        let sql =
+            "SELECT model_slug, CAST(SUM(vendor_cost_micro_usd) AS BIGINT) AS cost_micro_usd FROM generations
+            WHERE vendor_cost_micro_usd IS NOT NULL AND completed_at_ms >= $1 AND completed_at_ms < $2
+            GROUP BY model_slug";
+        let values = [from.unix_ms().into(), until.unix_ms().into()];
+        let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
+        let rows = self.db.reader().query_all_raw(statement).await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get("", "model_slug")?, row.try_get("", "cost_micro_usd")?)))
+            .collect()
     }
 
     /// Up to `limit` wallets whose cycle ended at `now` or before and is not yet swept.

@@ -12,7 +12,7 @@ pub(crate) use batch::run as run_in;
 pub(crate) use rows::insert_empty_wallet;
 pub use verify::{VerifyProblem, VerifyReport};
 
-use crate::{Error, db::Db};
+use crate::{Error, FileRecord, db::Db};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use domain::{
     id::{AccountId, CycleId, GenerationId},
@@ -28,12 +28,18 @@ use sea_orm::EntityTrait;
 use std::{sync::Arc, time::Duration};
 
 /// What a completed generation leaves besides its charge.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completion {
     /// The words of the request, for its record.
     pub prompt: Option<String>,
-    /// The answer.
-    pub result_text: String,
+    /// The answer, where it is text.
+    pub result_text: Option<String>,
+    /// The name of the answer, where it is a file; one of `files`.
+    pub result_file: Option<String>,
+    /// The name of a small picture of it; one of `files`.
+    pub thumbnail_file: Option<String>,
+    /// Files to enter, whose bytes are stored already.
+    pub files: Vec<FileRecord>,
     /// A JSON object: usage, the model that answered, and so on.
     pub result_metadata: String,
     /// What the vendor charges for it by the catalog's prices, in micro-dollars, where they are known.
@@ -65,6 +71,9 @@ impl Hold {
     pub fn generation_id(&self) -> GenerationId {
         self.generation_id
     }
+
+    /// Leaves it to a job that is kept in the database, and to whoever asks after that.
+    pub fn leave_to_job(self) {}
 
     /// What it took from each bucket.
     pub fn split(&self) -> Split {
@@ -110,6 +119,14 @@ impl Ledger {
     ) -> Result<Resolved, LedgerError> {
         let (account_id, generation_id) = (hold.account_id, hold.generation_id);
         self.end_hold(EndedHold { account_id, generation_id, ended_at, resolution }).await
+    }
+
+    /// Ends the hold of a generation that ran as a job. As [`Self::resolve`].
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub async fn resolve_job(&self, ended: EndedHold<Completion>) -> Result<Resolved, LedgerError> {
+        self.end_hold(ended).await
     }
 
     /// Gives back the hold of a generation that nobody works on any more. One that has ended meanwhile is left alone.

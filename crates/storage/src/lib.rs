@@ -1,24 +1,31 @@
-//! The database, SQLite or PostgreSQL: repositories, and the ledger, which is the only writer of balances.
+//! The database, SQLite or PostgreSQL: repositories, and the ledger, which is the only writer of balances. And
+//! [`Blobs`], where files lie.
 //!
 //! Entities are private. No transaction outlives a call into this crate, so none is ever open over a vendor call.
 
 mod accounts;
+mod blobs;
 mod db;
 mod entity;
 mod error;
+mod files;
 mod generations;
 mod ids;
 mod installation;
+mod jobs;
 mod keys;
 mod ledger;
 mod nodes;
 mod schema;
 
 pub use accounts::{AccountRecord, NewAccount};
+pub use blobs::{Blob, BlobError, BlobSettings, BlobStream, Blobs, S3Settings};
 pub use db::DbSettings;
 pub use error::Error;
+pub use files::{FileKind, FileRecord};
 pub use generations::{GenerationRecord, GenerationStatus};
 pub use installation::Mode;
+pub use jobs::{ClaimedJob, JobUpdate, NewJob};
 pub use keys::{KeyRecord, NewKey, Principal};
 pub use ledger::{Completion, Hold, Ledger, LedgerError, VerifyProblem, VerifyReport};
 pub use nodes::NodeBeat;

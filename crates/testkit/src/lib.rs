@@ -3,10 +3,13 @@
 
 mod clock;
 mod database;
+mod jobs;
 mod reply;
 mod service;
+mod upload;
 
 pub use clock::ManualClock;
 pub use database::{Backend, TestDatabase, database, empty_database};
 pub use reply::{EventStream, Reply};
 pub use service::{Account, Service, Setup, http_client, send};
+pub use upload::{Part, file, text};

@@ -2,23 +2,36 @@
 
 use reqwest::{Response, header::HeaderMap};
 use serde_json::Value;
+use std::fmt;
+
+/// Characters of a body that a failed test shows.
+const SHOWN_CHARS: usize = 2_000;
 
 /// A response, read to its end.
-#[derive(Debug)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body.
+    /// The body as text, whatever it is.
     pub body: String,
+    /// The body.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body: String = self.body.chars().take(SHOWN_CHARS).collect();
+        let mut shown = f.debug_struct("Reply");
+        shown.field("status", &self.status).field("headers", &self.headers).field("body", &body).finish()
+    }
 }
 
 impl Reply {
     pub(crate) async fn read(response: Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.text().await.expect("the body is whole");
-        Self { status, headers, body }
+        let bytes = response.bytes().await.expect("the body is whole").to_vec();
+        Self { status, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
     }
 
     /// The body as JSON.

@@ -1,14 +1,14 @@
 //! The whole service on a socket: a test's database, a clock to move, and a sandbox in place of the vendors.
 
 use crate::{EventStream, ManualClock, Reply, TestDatabase};
-use app::{App, AppSettings, CreateAccount, VerifyReport};
+use app::{App, AppSettings, CreateAccount, Parts, VerifyReport};
 use domain::{
     catalog::{Catalog, Sources},
     id::{AccountId, GenerationId, KeyId, NodeId},
     ledger::{HoldRequest, Resolution},
     port::Clock,
 };
-use providers::{Client, ClientSettings, VendorSettings};
+use providers::{Client, ClientSettings, FetchSettings, Fetcher, VendorSettings};
 use reqwest::{Method, RequestBuilder};
 use sandbox::Sandbox;
 use serde_json::{Value, json};
@@ -20,7 +20,8 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
 };
-use storage::{Completion, Storage};
+use storage::{BlobSettings, Blobs, Completion, Storage};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// Times that a vendor is asked before its failure counts.
@@ -32,15 +33,31 @@ const ANY_PORT: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 pub struct Setup {
     /// Milliseconds that a generation may take at its vendor.
     pub call_timeout_ms: i64,
+    /// Milliseconds that a job may take at its vendor.
+    pub job_timeout_ms: i64,
     /// Milliseconds that running generations get when the service shuts down.
     pub shutdown_grace_ms: u64,
     /// Whether vendors count as the sandbox, where retirement days do not apply.
     pub is_sandbox: bool,
+    /// Whether the service counts as reachable from outside, so that vendors may call it back.
+    pub is_public: bool,
+    /// A vendor, and what it may cost in a day, in micro-dollars.
+    pub daily_spend: Option<(&'static str, i64)>,
+    /// Where all vendors are, in place of a sandbox.
+    pub vendors_url: Option<&'static str>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { call_timeout_ms: 60_000, shutdown_grace_ms: 5_000, is_sandbox: true }
+        Self {
+            call_timeout_ms: 60_000,
+            job_timeout_ms: 300_000,
+            shutdown_grace_ms: 5_000,
+            is_sandbox: true,
+            is_public: false,
+            daily_spend: None,
+            vendors_url: None,
+        }
     }
 }
 
@@ -52,8 +69,9 @@ pub struct Service {
     pub clock: Arc<ManualClock>,
     /// The prefix of its paths, without a slash at the end.
     pub url: String,
-    storage: Storage,
+    pub(crate) storage: Storage,
     sandbox: Arc<Sandbox>,
+    pub(crate) folder: Arc<TempDir>,
     http: reqwest::Client,
     server: JoinHandle<()>,
 }
@@ -78,12 +96,20 @@ impl Service {
     /// As [`Self::start`], set up otherwise.
     pub async fn start_with(database: &TestDatabase, setup: Setup) -> Self {
         let sandbox = Sandbox::start(SocketAddr::from(ANY_PORT)).await.expect("a free port");
-        Self::assemble(database, setup, Arc::new(ManualClock::default()), Arc::new(sandbox)).await
+        let folder = Arc::new(TempDir::new().expect("a temporary folder"));
+        Self::assemble(database, setup, Arc::new(ManualClock::default()), Arc::new(sandbox), folder).await
     }
 
     /// A second process on the same database, with the same clock and vendors.
     pub async fn another(&self, database: &TestDatabase) -> Self {
-        Self::assemble(database, Setup::default(), self.clock.clone(), self.sandbox.clone()).await
+        Self::assemble(
+            database,
+            Setup::default(),
+            self.clock.clone(),
+            self.sandbox.clone(),
+            self.folder.clone(),
+        )
+        .await
     }
 
     async fn assemble(
@@ -91,23 +117,37 @@ impl Service {
         setup: Setup,
         clock: Arc<ManualClock>,
         sandbox: Arc<Sandbox>,
+        folder: Arc<TempDir>,
     ) -> Self {
         let storage = database.storage(clock.clone()).await;
         let catalog = Catalog::parse(&Sources::default()).expect("the built-in catalog");
+        let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
+        let daily_spend = setup.daily_spend.into_iter().map(|(vendor, most)| (vendor.to_owned(), most));
         let settings = AppSettings {
             is_sandbox: setup.is_sandbox,
             call_timeout_ms: setup.call_timeout_ms,
+            job_timeout_ms: setup.job_timeout_ms,
             shutdown_grace_ms: setup.shutdown_grace_ms,
+            public_url: url.clone(),
+            is_public: setup.is_public,
+            daily_spend_micro_usd: daily_spend.collect(),
         };
-        let app = App::new(storage.clone(), Arc::new(vendors(&sandbox)), catalog, clock.clone(), settings);
+        let blobs = BlobSettings { url: folder.path().display().to_string(), ..Default::default() };
+        let parts = Parts {
+            storage: storage.clone(),
+            blobs: Blobs::open(&blobs).expect("a folder for files"),
+            provider: Arc::new(vendors(&sandbox, setup.vendors_url)),
+            fetch: Arc::new(Fetcher::new(FetchSettings::default()).expect("a fetcher")),
+            clock: clock.clone(),
+        };
+        let app = App::new(parts, catalog, settings);
         app.register_node().await.expect("the database answers");
-        let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
         let served = app.clone();
         let server = tokio::spawn(async move {
             api::serve(listener, served, std::future::pending()).await.expect("the listener lives");
         });
-        Self { app, clock, url, storage, sandbox, http: http_client(), server }
+        Self { app, clock, url, storage, sandbox, folder, http: http_client(), server }
     }
 
     /// Opens an account on `plan`, with so many permanent tokens on top of the plan's.
@@ -136,10 +176,9 @@ impl Service {
         });
         let hold = hold.await.expect("the allowance is there");
         let completion = Completion {
-            prompt: None,
-            result_text: "spent".to_owned(),
+            result_text: Some("spent".to_owned()),
             result_metadata: "{}".to_owned(),
-            vendor_cost_micro_usd: None,
+            ..Completion::default()
         };
         let resolution = Resolution::Completed(completion);
         self.storage.ledger().resolve(hold, resolution, self.clock.now()).await.expect("it is spent");
@@ -177,7 +216,7 @@ impl Service {
         EventStream::of(response.expect("the service answers"))
     }
 
-    fn posting(&self, path: &str, key: &str, body: &Value) -> RequestBuilder {
+    pub(crate) fn posting(&self, path: &str, key: &str, body: &Value) -> RequestBuilder {
         let request = self.request(Method::POST, &format!("/api/v2{path}"), key);
         request.header("content-type", "application/json").body(body.to_string())
     }
@@ -241,11 +280,14 @@ pub fn http_client() -> reqwest::Client {
     client.expect("an HTTP client")
 }
 
-/// All vendors of the sandbox, asked again quickly when they fail.
-fn vendors(sandbox: &Sandbox) -> Client {
+/// All vendors of the sandbox, or elsewhere, asked again quickly when they fail.
+fn vendors(sandbox: &Sandbox, elsewhere: Option<&str>) -> Client {
     let access = |vendor: &str| {
-        let access = VendorSettings { api_key: Some("key".into()), base_url: sandbox.base_url(vendor) };
-        (vendor.to_owned(), access)
+        let base_url = elsewhere.map(str::to_owned).or_else(|| sandbox.base_url(vendor));
+        (
+            vendor.to_owned(),
+            VendorSettings { api_key: Some("key".into()), base_url, ..VendorSettings::default() },
+        )
     };
     let settings = ClientSettings {
         max_attempts: MAX_ATTEMPTS,

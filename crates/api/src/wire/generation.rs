@@ -15,6 +15,8 @@ pub(crate) struct GenerationBody {
     thumbnail_url: Option<String>,
     error: Option<String>,
     error_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<i64>,
     tokens_spent: i64,
     processing_ms: Option<i64>,
     result_metadata: Value,
@@ -29,9 +31,10 @@ impl From<&Finished> for GenerationBody {
             id: finished.id,
             status: GenerationStatus::Completed.name(),
             model_slug: finished.model_slug.clone(),
-            result_text: Some(finished.text.clone()),
-            result_url: None,
-            thumbnail_url: None,
+            result_text: finished.text.clone(),
+            result_url: finished.result_url.clone(),
+            thumbnail_url: finished.thumbnail_url.clone(),
+            progress: None,
             error: None,
             error_code: None,
             tokens_spent: finished.tokens_spent,
@@ -45,15 +48,17 @@ impl From<&Finished> for GenerationBody {
 }
 
 impl From<GenerationView> for GenerationBody {
-    fn from(GenerationView { record, balance_tokens }: GenerationView) -> Self {
+    fn from(view: GenerationView) -> Self {
+        let GenerationView { record, balance_tokens, progress, result_url, thumbnail_url } = view;
         let metadata = record.result_metadata.and_then(|json| serde_json::from_str(&json).ok());
         Self {
             id: record.id,
             status: record.status.name(),
             model_slug: record.model_slug,
             result_text: record.result_text,
-            result_url: None,
-            thumbnail_url: None,
+            result_url,
+            thumbnail_url,
+            progress,
             error: record.error_message,
             error_code: record.error_code,
             tokens_spent: match record.status {

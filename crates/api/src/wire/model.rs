@@ -2,7 +2,7 @@
 
 use app::App;
 use domain::{
-    catalog::{Category, Model},
+    catalog::{Category, Limits, Model},
     params::ParamSpec,
     pricing::PricingType,
     text::{IMAGE_COUNTS_AS_CHARS, ImageForm},
@@ -54,7 +54,7 @@ impl<'a> ModelBody<'a> {
 
 /// What a model takes: its parameters with their bounds and defaults, and what its price buys at most.
 fn config(model: &Model) -> Map<String, Value> {
-    let parameters = model.params.iter().map(|(name, spec)| (name.clone(), parameter(spec)));
+    let parameters = model.params.iter().map(|(name, spec)| (name.clone(), parameter(spec, &model.limits)));
     let mut config = Map::from_iter([
         ("mode".to_owned(), json!(model.mode.name())),
         ("parameters".to_owned(), Value::Object(parameters.collect())),
@@ -80,7 +80,7 @@ fn takes_images(model: &Model) -> bool {
     matches!(messages, Some(ParamSpec::Messages { images }) if !images.is_empty())
 }
 
-fn parameter(spec: &ParamSpec) -> Value {
+fn parameter(spec: &ParamSpec, limits: &Limits) -> Value {
     let mut body = match spec {
         ParamSpec::Choice { allowed, default } => {
             json!({ "type": "string", "allowed": allowed, "default": default })
@@ -95,7 +95,10 @@ fn parameter(spec: &ParamSpec) -> Value {
             json!({ "type": "number", "min": min.to_json(), "max": max.to_json(), "default": null })
         }
         ParamSpec::Boolean { default } => json!({ "type": "boolean", "default": default }),
-        ParamSpec::Text { max_chars, .. } => json!({ "type": "string", "max_chars": max_chars }),
+        ParamSpec::Text { max_chars, .. } => {
+            let max_chars = limits.max_input_chars.map_or(*max_chars, |limit| limit.min(*max_chars));
+            json!({ "type": "string", "max_chars": max_chars })
+        }
         ParamSpec::Url { .. } => json!({ "type": "url" }),
         ParamSpec::Messages { images } => {
             let forms = images.iter().map(|form| match form {

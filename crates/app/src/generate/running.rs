@@ -13,8 +13,12 @@ pub struct Finished {
     pub id: GenerationId,
     /// The model.
     pub model_slug: String,
-    /// Its answer.
-    pub text: String,
+    /// Its answer, where it is text.
+    pub text: Option<String>,
+    /// Where its answer is, when it is a file.
+    pub result_url: Option<String>,
+    /// Where a small picture of it is.
+    pub thumbnail_url: Option<String>,
     /// About the answer: usage, the model that answered, and so on.
     pub metadata: Value,
     /// NeuralBox tokens charged.
@@ -32,6 +36,8 @@ pub struct Finished {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) is_held: bool,
+    /// It goes on as a job; its end is told by its record alone.
+    pub(super) is_job: bool,
     pub(super) text: String,
     pub(super) end: Option<Result<Arc<Finished>, FailedGeneration>>,
 }
@@ -45,27 +51,22 @@ pub struct Running {
     pub model_slug: String,
     /// Whether the client wants its answer in pieces as it comes.
     pub is_stream: bool,
-    progress: watch::Receiver<Progress>,
-    read_bytes: usize,
+    /// Whether the client is not kept waiting.
+    pub is_async: bool,
+    pub(super) progress: watch::Receiver<Progress>,
+    pub(super) read_bytes: usize,
 }
 
 impl Running {
     /// Waits until the hold is taken, or refused.
-    pub(super) async fn begun(
-        id: GenerationId,
-        model_slug: String,
-        is_stream: bool,
-        mut progress: watch::Receiver<Progress>,
-    ) -> Result<Self, FailedGeneration> {
-        let refusal = match progress.wait_for(|progress| progress.is_held || progress.end.is_some()).await {
+    pub(super) async fn begun(mut self) -> Result<Self, FailedGeneration> {
+        let has_begun = |progress: &Progress| progress.is_held || progress.end.is_some();
+        let refusal = match self.progress.wait_for(has_begun).await {
             Ok(progress) if progress.is_held => None,
             Ok(progress) => progress.end.as_ref().and_then(|end| end.as_ref().err().cloned()),
             Err(_) => Some(lost(None)),
         };
-        match refusal {
-            Some(refusal) => Err(refusal),
-            None => Ok(Self { id, model_slug, is_stream, progress, read_bytes: 0 }),
-        }
+        refusal.map_or(Ok(self), Err)
     }
 
     /// The text that came since the last call; waits for some. `None` once the generation has ended and all was read.
@@ -79,13 +80,13 @@ impl Running {
         Some(delta)
     }
 
-    /// Waits for the end.
+    /// Waits for the end; `None` when it goes on as a job, whose record tells.
     ///
     /// # Errors
     /// Why it failed; nothing was charged, unless the error is [`Error::OutcomeUnknown`].
-    pub async fn finish(mut self) -> Result<Arc<Finished>, FailedGeneration> {
-        match self.progress.wait_for(|progress| progress.end.is_some()).await {
-            Ok(progress) => progress.end.clone().unwrap_or_else(|| Err(lost(Some(self.id)))),
+    pub async fn finish(mut self) -> Result<Option<Arc<Finished>>, FailedGeneration> {
+        match self.progress.wait_for(|progress| progress.end.is_some() || progress.is_job).await {
+            Ok(progress) => progress.end.clone().transpose(),
             Err(_) => Err(lost(Some(self.id))),
         }
     }

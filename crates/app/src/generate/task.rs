@@ -1,13 +1,16 @@
 //! The task behind one generation.
 
 use super::{
-    order::Order,
+    order::{Order, Work},
     running::{Finished, Progress},
 };
-use crate::{App, Error, FailedGeneration};
+use crate::{App, Error, FailedGeneration, media::Prepared};
 use domain::{
+    catalog::Measured,
     ledger::{Failure, HoldRequest, Resolution},
-    port::{Answer, ProviderError, ProviderErrorKind},
+    media::{Job, Made},
+    params::Params,
+    port::{Answer, Call, ProviderError, ProviderErrorKind},
     time::Timestamp,
 };
 use serde_json::{Value, json};
@@ -19,14 +22,29 @@ use tracing::Span;
 /// Milliseconds beyond the vendor's time in which the IO client should have given up by itself.
 const CALL_GRACE_MS: i64 = 2_000;
 
+/// How a call to a vendor ended.
+enum Called {
+    /// With what the client gets, or why it gets nothing.
+    Ended(Result<Completion, Error>),
+    /// It goes on as a job, which is kept.
+    Job,
+}
+
 impl App {
     /// Holds, calls, settles, and tells the listeners how far it is.
     pub(super) async fn carry_out(&self, order: Order, listeners: &watch::Sender<Progress>) {
         let end = match self.take_hold(&order).await {
             Ok((hold, created_at)) => {
                 listeners.send_modify(|progress| progress.is_held = true);
-                let answer = self.call_vendor(&order, listeners).await;
-                self.settle(order, hold, created_at, answer).await
+                match self.call_vendor(&order, created_at, listeners).await {
+                    Called::Ended(result) => self.settle(order, hold, created_at, result).await,
+                    Called::Job => {
+                        hold.leave_to_job();
+                        Span::current().record("outcome", "job");
+                        tracing::info!("generation goes on as a job");
+                        return listeners.send_modify(|progress| progress.is_job = true);
+                    }
+                }
             }
             Err(error) => Err(error.into()),
         };
@@ -43,39 +61,73 @@ impl App {
         let created_at = self.clock().now();
         let request = HoldRequest {
             account_id: order.account_id,
-            generation_id: order.call.generation_id,
+            generation_id: order.generation_id,
             price_tokens: order.price_tokens,
             model_slug: order.model_slug.clone(),
             key_id: order.key_id,
             node_id: self.living_node_id().await?,
             created_at,
-            deadline_at: created_at.plus_ms(order.call.timeout_ms + CALL_GRACE_MS),
+            deadline_at: created_at.plus_ms(order.timeout_ms + CALL_GRACE_MS),
         };
         Ok((self.storage().ledger().hold(request).await?, created_at))
     }
 
-    /// Asks the vendor. The process's end, and time running out, are answers too.
-    async fn call_vendor(&self, order: &Order, listeners: &watch::Sender<Progress>) -> Result<Answer, Error> {
-        let mut on_delta = |delta: &str| listeners.send_modify(|progress| progress.text.push_str(delta));
-        let limit_ms = order.call.timeout_ms + CALL_GRACE_MS;
-        let limit = Duration::from_millis(u64::try_from(limit_ms).unwrap_or_default());
-        let call = tokio::time::timeout(limit, self.inner.provider.call(&order.call, &mut on_delta));
-        let answer = tokio::select! {
-            answer = call => answer,
-            () = self.inner.shutdown.cancelled() => return Err(Error::Overloaded),
+    /// Asks the vendor. The process's end is an answer too.
+    async fn call_vendor(
+        &self,
+        order: &Order,
+        created_at: Timestamp,
+        listeners: &watch::Sender<Progress>,
+    ) -> Called {
+        let call = async {
+            match &order.work {
+                Work::Chat(call) => {
+                    let answer = self.converse(call, listeners).await;
+                    let answer = answer.map_err(|error| provider_error(order, &error));
+                    Called::Ended(answer.map(|answer| self.completion(order, answer)))
+                }
+                Work::Media(prepared) => self.make(order, prepared, created_at).await,
+            }
         };
-        let answer = answer.unwrap_or_else(|_| {
-            Err(ProviderError::new(ProviderErrorKind::Timeout, "the client did not give up in time"))
-        });
-        answer.map_err(|error| {
+        tokio::select! {
+            called = call => called,
+            () = self.inner.shutdown.cancelled() => Called::Ended(Err(Error::Overloaded)),
+        }
+    }
+
+    async fn converse(
+        &self,
+        call: &Call,
+        listeners: &watch::Sender<Progress>,
+    ) -> Result<Answer, ProviderError> {
+        let mut on_delta = |delta: &str| listeners.send_modify(|progress| progress.text.push_str(delta));
+        in_time(call.timeout_ms, self.inner.provider.call(call, &mut on_delta)).await
+    }
+
+    async fn make(&self, order: &Order, prepared: &Prepared, created_at: Timestamp) -> Called {
+        let call = &prepared.call;
+        match in_time(call.timeout_ms, self.inner.provider.make(call)).await {
+            Ok(Made::Done(product)) => Called::Ended(self.finish(order.account_id, call, product).await),
+            Ok(Made::Job(job)) => self.keep(order, prepared, job, created_at).await,
+            Err(error) => Called::Ended(Err(provider_error(order, &error))),
+        }
+    }
+
+    /// Keeps a job that runs. One that cannot be kept is stopped, for nobody would ever ask after it.
+    async fn keep(&self, order: &Order, prepared: &Prepared, job: Job, created_at: Timestamp) -> Called {
+        let (call, state) = (&prepared.call, job.state.clone());
+        let deadline_at = created_at.plus_ms(order.timeout_ms);
+        let Err(error) = self.keep_job(order.account_id, call, job, deadline_at).await else {
+            return Called::Job;
+        };
+        if let Err(error) = self.inner.provider.cancel(call, &state).await {
             tracing::warn!(
-                vendor = order.call.vendor,
+                vendor = call.vendor,
                 kind = error.kind.name(),
-                message = error.message,
-                "vendor"
+                "a lost job goes on at its vendor"
             );
-            Error::from_provider(&error, &order.call.vendor, &order.model_slug)
-        })
+        }
+        Called::Ended(Err(error))
     }
 
     /// Spends the hold or gives it back, and only then says what happened.
@@ -84,45 +136,47 @@ impl App {
         order: Order,
         hold: Hold,
         created_at: Timestamp,
-        answer: Result<Answer, Error>,
+        result: Result<Completion, Error>,
     ) -> Result<Arc<Finished>, FailedGeneration> {
-        let id = order.call.generation_id;
+        let id = order.generation_id;
         let failed = |error| FailedGeneration { generation_id: Some(id), error };
         let ended_at = self.clock().now();
         let ledger = self.storage().ledger();
-        let answer = match answer {
-            Ok(answer) => answer,
+        let completion = match result {
+            Ok(completion) => completion,
             Err(error) => {
                 let failure = Failure { error_code: error.code().to_owned(), message: error.to_string() };
                 let released = ledger.resolve(hold, Resolution::Failed(failure), ended_at).await;
                 return Err(failed(released.err().map_or(error, Error::from)));
             }
         };
-        let metadata = metadata(&answer);
-        let completion = Completion {
-            prompt: order.prompt.clone(),
-            result_text: answer.text.clone(),
-            result_metadata: metadata.to_string(),
-            vendor_cost_micro_usd: order
-                .vendor_price
-                .zip(answer.usage)
-                .map(|(price, usage)| price.cost_micro_usd(&usage)),
-        };
-        let resolved = ledger.resolve(hold, Resolution::Completed(completion), ended_at).await;
+        let resolved = ledger.resolve(hold, Resolution::Completed(completion.clone()), ended_at).await;
         let resolved = match resolved {
             Ok(resolved) => resolved,
             Err(error) => return Err(failed(self.give_up(&order, error.into(), ended_at).await)),
         };
         if !resolved.is_completed {
-            // Others took this process for dead and gave the hold back: the late answer is not charged, and not given.
+            // The hold was given back meanwhile, by the client's wish or because others took this process for dead: the late
+            // answer is not charged, and not given.
             tracing::warn!(generation_id = id.0, "a settle came too late");
-            return Err(failed(Error::Interrupted));
+            if let Err(error) = self.discard(&completion.files).await {
+                tracing::warn!(generation_id = id.0, %error, "files that nobody gets stay");
+            }
+            let record = self.storage().generation(order.account_id, id).await.ok().flatten();
+            let code = record.and_then(|record| record.error_code);
+            let is_canceled = code.as_deref() == Some(Error::Canceled.code());
+            return Err(failed(if is_canceled { Error::Canceled } else { Error::Interrupted }));
         }
+        let cost_micro_usd = completion.vendor_cost_micro_usd.unwrap_or_default();
+        self.inner.spend.add(&order.vendor, cost_micro_usd, ended_at);
+        let url = |name: Option<String>| name.map(|name| self.file_url(&name));
         Ok(Arc::new(Finished {
             id,
             model_slug: order.model_slug,
-            text: answer.text,
-            metadata,
+            text: completion.result_text,
+            result_url: url(completion.result_file),
+            thumbnail_url: url(completion.thumbnail_file),
+            metadata: serde_json::from_str(&completion.result_metadata).unwrap_or_default(),
             tokens_spent: resolved.tokens_spent,
             balance_tokens: resolved.balance_tokens,
             created_at,
@@ -130,12 +184,31 @@ impl App {
         }))
     }
 
+    fn completion(&self, order: &Order, answer: Answer) -> Completion {
+        let metadata = metadata(&answer);
+        let measured = Measured { usage: answer.usage, ..Measured::default() };
+        Completion {
+            prompt: order.prompt.clone(),
+            // The parameters of a conversation do not matter to its vendor's bill.
+            vendor_cost_micro_usd: self.vendor_cost_micro_usd(
+                &order.model_slug,
+                &Params::default(),
+                measured,
+            ),
+            result_text: Some(answer.text),
+            result_file: None,
+            thumbnail_file: None,
+            files: Vec::new(),
+            result_metadata: metadata.to_string(),
+        }
+    }
+
     /// An answer that the database will not take, whatever the reason, is a failed generation: its hold goes back.
     async fn give_up(&self, order: &Order, error: Error, ended_at: Timestamp) -> Error {
         if matches!(error, Error::Internal(_)) {
             let failure =
                 Failure { error_code: error.code().to_owned(), message: Error::Interrupted.to_string() };
-            let (account_id, id) = (order.account_id, order.call.generation_id);
+            let (account_id, id) = (order.account_id, order.generation_id);
             let released = self.storage().ledger().release_lost(account_id, id, failure, ended_at).await;
             if let Err(error) = released {
                 tracing::error!(generation_id = id.0, %error, "a hold stays for the worker to give back");
@@ -143,6 +216,22 @@ impl App {
         }
         error
     }
+}
+
+/// Time running out is an answer, even of a client that should have noticed.
+async fn in_time<T>(
+    timeout_ms: i64,
+    call: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    let limit = Duration::from_millis(u64::try_from(timeout_ms + CALL_GRACE_MS).unwrap_or_default());
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+        Err(ProviderError::new(ProviderErrorKind::Timeout, "the client did not give up in time"))
+    })
+}
+
+fn provider_error(order: &Order, error: &ProviderError) -> Error {
+    tracing::warn!(vendor = order.vendor, kind = error.kind.name(), message = error.message, "vendor");
+    Error::from_provider(error, &order.vendor, &order.model_slug)
 }
 
 fn metadata(answer: &Answer) -> Value {

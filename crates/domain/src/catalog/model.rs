@@ -1,8 +1,8 @@
 //! One row of the catalog.
 
+use super::VendorPrice;
 use crate::{
     params::ParamSpec,
-    port::Usage,
     pricing::Pricing,
     time::{Day, Timestamp},
 };
@@ -74,7 +74,7 @@ impl Mode {
 }
 
 /// The vendor's side of a product. A slug is what we sell; its upstream is configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Upstream {
     /// The vendor's own model id.
     pub model: String,
@@ -92,7 +92,7 @@ pub struct Upstream {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Characters of all instructions and messages together; an image counts as
+    /// Characters of all instructions, prompts and messages together; an image in a message counts as
     /// [`crate::text::IMAGE_COUNTS_AS_CHARS`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_input_chars: Option<i64>,
@@ -102,35 +102,6 @@ pub struct Limits {
     /// Seconds of sound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_audio_s: Option<i64>,
-}
-
-/// What the vendor charges for text, in micro-dollars for a million of its tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VendorPrice {
-    /// Input that was not cached.
-    pub input_micro_usd_per_mtok: i64,
-    /// Input that the vendor had cached.
-    pub cached_input_micro_usd_per_mtok: i64,
-    /// Output, hidden thinking included.
-    pub output_micro_usd_per_mtok: i64,
-}
-
-/// Vendor tokens that one character of input can become at worst. Tokenizers make about 0.25 of English and 0.5 of
-/// Russian, and seldom more than 2 of anything.
-const WORST_INPUT_TOKENS_PER_CHAR: i64 = 2;
-
-impl VendorPrice {
-    /// What the vendor charges for `usage`, in micro-dollars, rounded up; stops at the largest integer.
-    pub fn cost_micro_usd(&self, usage: &Usage) -> i64 {
-        let cached = usage.cached_input_tokens.min(usage.input_tokens);
-        let fresh = usage.input_tokens.saturating_sub(cached);
-        let pico_usd = fresh
-            .saturating_mul(self.input_micro_usd_per_mtok)
-            .saturating_add(cached.saturating_mul(self.cached_input_micro_usd_per_mtok))
-            .saturating_add(usage.output_tokens.saturating_mul(self.output_micro_usd_per_mtok));
-        pico_usd.saturating_add(999_999) / 1_000_000
-    }
 }
 
 /// A model that is sold.
@@ -210,15 +181,6 @@ impl Model {
         self.mode == Mode::SyncStream
     }
 
-    /// What the vendor charges for the dearest generation that the limits let through, in micro-dollars; `None`
-    /// when the catalog does not know its prices.
-    pub fn worst_vendor_cost_micro_usd(&self) -> Option<i64> {
-        let price = self.vendor_price?;
-        let input_tokens = self.limits.max_input_chars?.saturating_mul(WORST_INPUT_TOKENS_PER_CHAR);
-        let output_tokens = self.limits.max_output_tokens?;
-        Some(price.cost_micro_usd(&Usage { input_tokens, cached_input_tokens: 0, output_tokens }))
-    }
-
     /// Replaces the vendor's model id, after which its retirement day no longer applies.
     pub fn override_upstream(&mut self, model: String) {
         self.upstream.model = model;
@@ -230,8 +192,9 @@ impl Model {
     /// # Errors
     /// Names the limit that is out of range; nothing has changed then.
     pub fn override_limits(&mut self, limits: Limits) -> Result<(), BadLimit> {
-        if limits.max_input_chars.is_some_and(|limit| limit < 1) {
-            return Err(BadLimit { limit: "max_input_chars", message: "must be above 0".to_owned() });
+        let least_one = [("max_input_chars", limits.max_input_chars), ("max_audio_s", limits.max_audio_s)];
+        if let Some((limit, _)) = least_one.into_iter().find(|(_, value)| value.is_some_and(|n| n < 1)) {
+            return Err(BadLimit { limit, message: "must be above 0".to_owned() });
         }
         if let (Some(ParamSpec::Integer { min, max, default }), Some(ceiling)) =
             (self.params.get_mut("max_tokens"), limits.max_output_tokens)
@@ -245,9 +208,11 @@ impl Model {
             *max = ceiling;
             *default = Some(ceiling);
         }
-        for name in ["prompt", "system"] {
+        // Elsewhere the vendor's own limit on a text stands beside ours.
+        let follow: &[&str] = if self.category == Category::Text { &["prompt", "system"] } else { &[] };
+        for name in follow {
             if let (Some(ParamSpec::Text { max_chars, .. }), Some(limit)) =
-                (self.params.get_mut(name), limits.max_input_chars)
+                (self.params.get_mut(*name), limits.max_input_chars)
             {
                 *max_chars = limit;
             }

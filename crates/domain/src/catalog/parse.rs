@@ -198,10 +198,8 @@ fn model(row: ModelRow, plans: &BTreeSet<String>) -> Result<Model, RowError> {
         let (least, most) = (TIMEOUT_RANGE_MS.start(), TIMEOUT_RANGE_MS.end());
         return Err(wrong("timeout_ms", format!("must lie in {least}..{most}")));
     }
-    if let Some(price) = row.vendor_price {
-        check_amount("vendor_price.input_micro_usd_per_mtok", price.input_micro_usd_per_mtok)?;
-        check_amount("vendor_price.cached_input_micro_usd_per_mtok", price.cached_input_micro_usd_per_mtok)?;
-        check_amount("vendor_price.output_micro_usd_per_mtok", price.output_micro_usd_per_mtok)?;
+    for (field, figure) in row.vendor_price.iter().flat_map(VendorPrice::figures) {
+        check_amount(&format!("vendor_price.{field}"), figure)?;
     }
     let mut prices = all_prices(&row.pricing, &params)?;
     let token_cost = row.pricing.price_tokens(&defaults(&params));
@@ -213,7 +211,7 @@ fn model(row: ModelRow, plans: &BTreeSet<String>) -> Result<Model, RowError> {
     if prices.contains(&0) {
         return Err(wrong("pricing", "nothing is sold for 0 tokens"));
     }
-    Ok(Model {
+    let model = Model {
         min_token_cost: prices.iter().copied().min().unwrap_or(token_cost),
         max_token_cost: prices.iter().copied().max().unwrap_or(token_cost),
         token_cost,
@@ -237,7 +235,11 @@ fn model(row: ModelRow, plans: &BTreeSet<String>) -> Result<Model, RowError> {
         limits: row.limits,
         timeout_ms: row.timeout_ms,
         vendor_price: row.vendor_price,
-    })
+    };
+    match model.vendor_price.as_ref().and_then(|price| price.missing_in(&model)) {
+        Some(field) => Err(wrong(field, "is not what this vendor_price goes by")),
+        None => Ok(model),
+    }
 }
 
 fn check_limits(limits: &Limits) -> Result<(), RowError> {

@@ -1,6 +1,6 @@
 //! Reading a client's parameters against a model.
 
-use super::{Category, Model};
+use super::{Category, Model, vendor_price::PROSE};
 use crate::{
     params::{FieldError, ParamValue, Params},
     text::{Message, Role, TextInput, count_chars},
@@ -53,8 +53,9 @@ impl Model {
             errors.extend(self.missing(given));
         }
         if self.category == Category::Text {
-            errors.extend(self.wrong_conversation(given, &params, purpose));
+            errors.extend(self.wrong_conversation(given, purpose));
         }
+        errors.extend(self.too_long(&params));
         for (name, spec) in &self.params {
             if !params.values.contains_key(name)
                 && let Some(value) = spec.default_value()
@@ -71,32 +72,27 @@ impl Model {
         missing.map(|(name, _)| FieldError::new(name, format!("{} needs it", self.slug))).collect()
     }
 
-    fn wrong_conversation(
-        &self,
-        given: &Map<String, Value>,
-        params: &Params,
-        purpose: Purpose,
-    ) -> Vec<FieldError> {
-        let mut errors = Vec::new();
+    fn wrong_conversation(&self, given: &Map<String, Value>, purpose: Purpose) -> Option<FieldError> {
         let is_given = |name: &str| given.get(name).is_some_and(|value| !value.is_null());
         match (is_given("prompt"), is_given("messages")) {
-            (true, true) => {
-                errors.push(FieldError::new("messages", "send either prompt or messages, not both"))
-            }
+            (true, true) => Some(FieldError::new("messages", "send either prompt or messages, not both")),
             (false, false) if purpose == Purpose::Generate => {
-                errors.push(FieldError::new("prompt", "send prompt or messages"));
+                Some(FieldError::new("prompt", "send prompt or messages"))
             }
-            _ => {}
+            _ => None,
         }
-        let texts = ["prompt", "system"].into_iter().filter_map(|name| params.text(name)).map(count_chars);
+    }
+
+    /// What counts against `max_input_chars`, when it is too much.
+    fn too_long(&self, params: &Params) -> Option<FieldError> {
+        let limit = self.limits.max_input_chars?;
+        let texts = PROSE.into_iter().filter_map(|name| params.text(name)).map(count_chars);
         let messages = params.messages("messages").unwrap_or_default().iter().map(Message::input_chars);
         let chars = texts.chain(messages).fold(0, i64::saturating_add);
-        if let Some(limit) = self.limits.max_input_chars.filter(|limit| chars > *limit) {
-            let field = if is_given("messages") { "messages" } else { "prompt" };
-            let message = format!("the input counts {chars} characters; {} takes {limit}", self.slug);
-            errors.push(FieldError::new(field, message).allowing([format!("0..{limit}")]));
-        }
-        errors
+        let names = ["messages", "text"].into_iter().find(|name| params.values.contains_key(*name));
+        let message = format!("the input counts {chars} characters; {} takes {limit}", self.slug);
+        let error = FieldError::new(names.unwrap_or("prompt"), message).allowing([format!("0..{limit}")]);
+        (chars > limit).then_some(error)
     }
 
     /// The question that `params` put to this text model. System messages join the instructions.

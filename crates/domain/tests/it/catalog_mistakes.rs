@@ -18,7 +18,7 @@ mode = "sync+stream"
 description_en = "Talks."
 description_ru = "Говорит."
 limits = { max_input_chars = 1_000, max_output_tokens = 100 }
-vendor_price = { input_micro_usd_per_mtok = 1, cached_input_micro_usd_per_mtok = 1, output_micro_usd_per_mtok = 1 }
+vendor_price = { type = "tokens", input_micro_usd_per_mtok = 1, cached_input_micro_usd_per_mtok = 1, output_micro_usd_per_mtok = 1 }
 at_most_one_of = [["temperature", "top_p"]]
 params.temperature = { type = "decimal", min = "0", max = "1.5" }
 params.top_p = { type = "decimal", min = "0", max = "1" }
@@ -128,6 +128,39 @@ fn prices() {
     );
     let negative = ("output_micro_usd_per_mtok = 1", "output_micro_usd_per_mtok = -1");
     check(negative, "talker", "vendor_price.output_micro_usd_per_mtok");
+    check((r#"type = "tokens""#, r#"type = "barter""#), "talker", "vendor_price.type");
+}
+
+#[test]
+fn vendor_prices_go_by_what_the_model_has() {
+    let check_price = |head: &str, price: &str, row: &str, field: &str| {
+        check((head, &format!("{head}\nvendor_price = {{ {price} }}")), row, field);
+    };
+    let (painter, filmer) = (r#"description_en = "Paints.""#, r#"description_en = "Films.""#);
+    let tokens = r#"type = "tokens", input_micro_usd_per_mtok = 1, cached_input_micro_usd_per_mtok = 1, output_micro_usd_per_mtok = 1"#;
+    check_price(painter, tokens, "painter", "category");
+    check_price(
+        painter,
+        r#"type = "per_second", cost_micro_usd_per_second = 1"#,
+        "painter",
+        "params.duration",
+    );
+    check_price(
+        painter,
+        r#"type = "per_minute", cost_micro_usd_per_minute = 1"#,
+        "painter",
+        "limits.max_audio_s",
+    );
+    let chars = r#"type = "per_million_chars", cost_micro_usd_per_million_chars = 1"#;
+    check_price(filmer, chars, "filmer", "params.text");
+    let cells = |cells: &str| format!(r#"type = "by_cell", cells_micro_usd = {{ {cells} }}"#);
+    let rough = "rough = { small = 1, large = 1 }";
+    check_price(painter, &cells(rough), "painter", "vendor_price.cells_micro_usd");
+    let negative = cells(&format!("{rough}, fine = {{ small = 1, large = -1 }}"));
+    check_price(painter, &negative, "painter", "vendor_price.cells_micro_usd.fine.large");
+    check_price(filmer, &cells(rough), "filmer", "vendor_price.cells_micro_usd");
+    let unknown = r#"type = "per_generation", cost_micro_usd = 1, tip = 1"#;
+    check_price(filmer, unknown, "filmer", "vendor_price.tip");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod milli;
 mod params;
 mod pricing;
 mod time;
+mod vendor_prices;
 
 use domain::catalog::{Catalog, Model, Sources};
 use serde_json::{Map, Value};

@@ -161,14 +161,10 @@ fn lengths_of_texts() {
         check_refused(slug, &json!({field: 7}), Purpose::Quote, &[field]);
     };
     check("dall-e-3", "prompt", 4_000);
-    check("gpt-image-1.5", "prompt", 32_000);
     check("recraft-v3", "prompt", 1_000);
     check("elevenlabs-music", "prompt", 4_100);
     check("kling-v2.1", "negative_prompt", 2_000);
-    check("minimax-tts", "text", 5_000);
     check("elevenlabs-flash", "text", 5_000);
-    check("openai-tts", "text", 4_096);
-    check("gpt-4o-mini-tts", "text", 4_096);
 }
 
 #[test]

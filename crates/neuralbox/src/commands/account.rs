@@ -41,7 +41,7 @@ pub(crate) async fn operator_app(settings: &Settings) -> Result<App, Error> {
     logging::start(&settings.log)?;
     let storage = wiring::connect(settings, wiring::clock()).await?;
     wiring::require_schema(settings, &storage).await?;
-    wiring::app(settings, storage, false, wiring::clock())
+    wiring::app(settings, storage, false, None, wiring::clock())
 }
 
 /// As [`operator_app`], setting an empty database up.
@@ -49,7 +49,7 @@ async fn new_app(settings: &Settings) -> Result<App, Error> {
     logging::start(&settings.log)?;
     let storage = wiring::connect(settings, wiring::clock()).await?;
     wiring::ensure_schema(settings, &storage).await?;
-    wiring::app(settings, storage, false, wiring::clock())
+    wiring::app(settings, storage, false, None, wiring::clock())
 }
 
 /// The account that the command line names.

@@ -1,4 +1,4 @@
-//! `neuralbox demo`: the main job over real HTTP, on a database and vendors that are gone afterwards.
+//! `neuralbox demo`: the main job over real HTTP, on a database and vendors that are gone afterwards. What was made stays.
 
 mod client;
 mod walk;
@@ -30,7 +30,8 @@ pub(crate) async fn run(once: bool) -> Result<ExitCode, Error> {
         folder.path().display()
     );
     let key = account(&app, "demo@example.org").await?;
-    let mut walk = Walk::new(app.clone(), Client::new(&url, &key)?);
+    let saved = tempfile::Builder::new().prefix("neuralbox-demo-").tempdir()?.keep();
+    let mut walk = Walk::new(app.clone(), Client::new(&url, &key)?, saved);
     walk.all(&account(&app, "race@example.org").await?).await?;
     let has_held = walk.has_held();
     if once {
@@ -45,6 +46,7 @@ pub(crate) async fn run(once: bool) -> Result<ExitCode, Error> {
 fn settings(folder: &TempDir) -> Settings {
     let mut settings = Settings::default();
     settings.database.url = format!("sqlite://{}?mode=rwc", folder.path().join("demo.db").display()).into();
+    settings.files.url = folder.path().join("files").display().to_string();
     settings.server.bind = SocketAddr::from(([127, 0, 0, 1], 0));
     settings
 }
@@ -67,6 +69,8 @@ curl -s {url}/api/v2/generate -H \"Authorization: Bearer $KEY\" \\
   -H 'Content-Type: application/json' -d '{{\"model\":\"gpt-5\",\"prompt\":\"Why is the sea salty?\"}}'
 curl -sN {url}/api/v2/generate/stream -H \"Authorization: Bearer $KEY\" \\
   -H 'Content-Type: application/json' -d '{{\"model\":\"claude-haiku-4.5\",\"prompt\":\"Why is the sea salty?\"}}'
+curl -s {url}/api/v2/generate -H \"Authorization: Bearer $KEY\" -H 'Prefer: wait=60' \\
+  -H 'Content-Type: application/json' -d '{{\"model\":\"photon-flash\",\"prompt\":\"A lighthouse at dusk\"}}'
 curl -s {url}/api/v2/generate -H \"Authorization: Bearer $KEY\" \\
   -H 'Content-Type: application/json' -d '{{\"model\":\"gpt-5\",\"prompt\":\"[[fault:500]]\"}}'"
     );

@@ -8,7 +8,7 @@ use crate::{
     wiring,
 };
 use domain::{
-    catalog::{Catalog, Model},
+    catalog::{Catalog, Model, Remedy},
     port::{Clock, Provider},
     time::{DAY_MS, Timestamp},
 };
@@ -106,15 +106,20 @@ fn model_findings(model: &Model, catalog: &Catalog, now: Timestamp) -> Vec<Findi
             findings.push(finding(Level::Warning, &about, message));
         }
     }
-    let earned = model.min_token_cost.saturating_mul(catalog.token_value_micro_usd());
-    if let Some(cost) = model.worst_vendor_cost_micro_usd().filter(|cost| *cost > earned) {
-        let message = format!(
-            "costs up to {cost} micro-dollars at the vendor and earns {earned}: lower max_input_chars or \
-             max_output_tokens"
-        );
-        findings.push(finding(Level::Warning, about, message));
-    }
+    findings.extend(loss(model, catalog).map(|message| finding(Level::Warning, about, message)));
     findings
+}
+
+/// What is wrong with a price that its vendor's worst case exceeds, and what would mend it.
+fn loss(model: &Model, catalog: &Catalog) -> Option<String> {
+    let token_value = catalog.token_value_micro_usd();
+    let (worst, remedy) = (model.worst_case(token_value)?, model.remedy(token_value)?);
+    let (cost, earned) = (worst.vendor_cost_micro_usd, worst.price_tokens.saturating_mul(token_value));
+    let mend = match remedy {
+        Remedy::Limit { name, most } => format!("{name} would have to be at most {most}"),
+        Remedy::None => "no limit brings it under the price".to_owned(),
+    };
+    Some(format!("costs up to {cost} micro-dollars at the vendor where it earns {earned}: {mend}"))
 }
 
 fn text(findings: &[Finding]) -> String {

@@ -52,14 +52,16 @@ impl Service {
         let bind = settings.server.bind;
         let listener =
             TcpListener::bind(bind).await.map_err(|error| cannot_bind("server.bind", bind, &error))?;
+        let addr = listener.local_addr()?;
         let storage = wiring::connect(&settings, wiring::clock()).await?;
         wiring::ensure_schema(&settings, &storage).await?;
-        let app = wiring::app(&settings, storage.clone(), sandbox.is_some(), wiring::clock())?;
+        let is_sandbox = sandbox.is_some();
+        let app = wiring::app(&settings, storage.clone(), is_sandbox, Some(addr), wiring::clock())?;
         // Last, for it cannot be taken back.
-        let mode = if sandbox.is_some() { Mode::Sandbox } else { Mode::Live };
+        let mode = if is_sandbox { Mode::Sandbox } else { Mode::Live };
         wiring::ensure_mode(&storage, mode).await?;
         app.register_node().await?;
-        Ok(Self { app, addr: listener.local_addr()?, listener, sandbox, no_worker })
+        Ok(Self { app, addr, listener, sandbox, no_worker })
     }
 
     /// Where the API is.

@@ -14,7 +14,7 @@ pub(crate) async fn run(settings: Settings, once: bool, as_of: Option<String>) -
     };
     let storage = wiring::connect(&settings, clock.clone()).await?;
     wiring::require_schema(&settings, &storage).await?;
-    let app = wiring::app(&settings, storage, false, clock)?;
+    let app = wiring::app(&settings, storage, false, None, clock)?;
     if once {
         let done = app.recover().await?;
         println!("released {} holds, swept {} cycles", done.released_holds, done.expired_cycles);

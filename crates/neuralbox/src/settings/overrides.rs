@@ -49,9 +49,13 @@ fn apply(row: &mut Model, name: &str, settings: &ModelSettings) -> Result<(), Se
     if let Some(params) = &settings.upstream_params {
         row.upstream.params.clone_from(params);
     }
+    if let Some(version) = &settings.version {
+        row.upstream.params.insert("version".to_owned(), version.clone());
+    }
     let mut limits = row.limits;
     limits.max_input_chars = settings.max_input_chars.or(limits.max_input_chars);
     limits.max_output_tokens = settings.max_output_tokens.or(limits.max_output_tokens);
+    limits.max_audio_s = settings.max_audio_s.or(limits.max_audio_s);
     row.override_limits(limits)
         .map_err(|wrong| SettingsError::bad(format!("models.{name}.{}", wrong.limit), wrong.message))
 }

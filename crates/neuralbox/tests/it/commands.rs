@@ -16,6 +16,7 @@ async fn every_command_explains_itself() {
         "serve",
         "worker",
         "migrate",
+        "try",
         "doctor",
         "ledger",
         "ledger verify",
@@ -31,7 +32,8 @@ async fn every_command_explains_itself() {
         let said = installation.run(&arguments).succeeded();
         assert!(said.stdout.contains("Usage: neuralbox"), "{said:?}");
     }
-    for wrong in ["sell", "serve --fast", "account create --email a@example.org", "key list", "ledger"] {
+    for wrong in ["sell", "serve --fast", "account create --email a@example.org", "key list", "ledger", "try"]
+    {
         let said = installation.run(&wrong.split_whitespace().collect::<Vec<_>>());
         assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{said:?}");
     }
@@ -130,6 +132,16 @@ async fn doctor_names_what_is_wrong(database: TestDatabase) {
     assert!(!about(&found, "provider openai").iter().any(|message| message.contains("has no key")));
     assert!(about(&found, "model dall-e-3")[0].contains("models.dall-e-3.upstream"), "{found:#}");
     assert_eq!(about(&found, "database"), Vec::<String>::new());
+    assert!(about(&found, "model nano-banana-pro")[0].contains("no limit brings it under the price"));
+    let music = &about(&found, "model elevenlabs-music")[0];
+    assert!(music.contains("params.duration.max would have to be at most 78"), "{music}");
+    assert_eq!(about(&found, "model whisper"), Vec::<String>::new());
+
+    let installation = installation.with("NEURALBOX__MODELS__WHISPER__MAX_AUDIO_S", "600");
+    let found = installation.json(&["doctor", "--json"]);
+    let whisper = &about(&found, "model whisper")[0];
+    assert!(whisper.contains("60000 micro-dollars"), "{whisper}");
+    assert!(whisper.contains("max_audio_s would have to be at most 360"), "{whisper}");
 
     let nowhere = installation.with("NEURALBOX__DATABASE__URL", "sqlite:///nowhere/at/all.db");
     let said = nowhere.run(&["doctor", "--json"]);

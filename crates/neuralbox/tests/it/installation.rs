@@ -49,21 +49,52 @@ impl Installation {
         command
     }
 
-    /// Runs a command, which must come to its end.
+    /// Runs a command, which must soon come to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        self.run_within(arguments, SOON)
+    }
+
+    /// Runs a command, which must come to its end in that time.
+    pub(crate) fn run_within(&self, arguments: &[&str], limit: Duration) -> Said {
         let mut command = self.command(arguments);
         let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let id = process.id();
         let (sender, outputs) = mpsc::channel();
         // Whoever asked may have given up.
         thread::spawn(move || drop(sender.send(process.wait_with_output())));
-        let Ok(output) = outputs.recv_timeout(SOON) else {
+        let Ok(output) = outputs.recv_timeout(limit) else {
             signal(id, "KILL");
             panic!("{arguments:?} does not end, with {:?}", self.settings);
         };
         let output = output.unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Runs a command that is interrupted, as by Ctrl-C, once it has said `heard`.
+    pub(crate) fn run_interrupted(&self, arguments: &[&str], heard: &str) -> Said {
+        let mut process =
+            self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let (sender, outputs) = mpsc::channel();
+        let (id, output) = (process.id(), BufReader::new(process.stdout.take().unwrap()));
+        let heard = heard.to_owned();
+        thread::spawn(move || {
+            let mut stdout = String::new();
+            for line in output.lines().map_while(Result::ok) {
+                if line.contains(&heard) {
+                    signal(id, "INT");
+                }
+                stdout.push_str(&line);
+                stdout.push('\n');
+            }
+            // Whoever asked may have given up.
+            let _ = sender.send(stdout);
+        });
+        let Ok(stdout) = outputs.recv_timeout(SOON) else {
+            process.kill().unwrap();
+            panic!("{arguments:?} does not end");
+        };
+        Said { code: process.wait().unwrap().code(), stdout, stderr: String::new() }
     }
 
     /// Runs a command that must succeed, and reads the JSON that it prints.

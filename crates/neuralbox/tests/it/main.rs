@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod attempt;
 mod commands;
 mod demo;
 mod installation;

@@ -1,7 +1,7 @@
 //! One exchange with a vendor.
 
-use super::{ClientSettings, Key, OnDelta, Vendor, retry};
-use crate::adapter;
+use super::{ClientSettings, Key, OnDelta, Shown, Vendor, retry};
+use crate::adapter::{self, ChatAdapter, rejected};
 use bytes::Bytes;
 use domain::port::{Answer, Call, ProviderError, ProviderErrorKind};
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
@@ -27,6 +27,7 @@ impl From<ProviderError> for Failure {
 /// A call made ready; it can be run again as long as there was no answer.
 pub(super) struct Attempt<'a> {
     pub(super) vendor: &'a Vendor,
+    chat: &'a dyn ChatAdapter,
     http: &'a reqwest::Client,
     settings: &'a ClientSettings,
     call: &'a Call,
@@ -34,6 +35,7 @@ pub(super) struct Attempt<'a> {
     url: String,
     headers: HeaderMap,
     body: Bytes,
+    shown: Option<Shown>,
 }
 
 impl<'a> Attempt<'a> {
@@ -44,19 +46,26 @@ impl<'a> Attempt<'a> {
         key: &Key,
         call: &'a Call,
     ) -> Result<Self, ProviderError> {
-        let adapter::Request { method, path, mut headers, body } = vendor.adapter.encode(call)?;
+        let chat = vendor.adapter.chat().ok_or_else(|| rejected("the vendor has no text models"))?;
+        let request = chat.encode(call)?;
+        let shown = vendor.shown(&request);
+        let adapter::Request { method, path, mut headers, body } = request;
+        let adapter::Body::Bytes(body) = body else {
+            return Err(rejected("a conversation holds no files"));
+        };
         let (name, value) = key.header.clone();
         headers.insert(name, value);
         let url = format!("{}{path}", vendor.base_url);
-        Ok(Self { vendor, http, settings, call, method, url, headers, body: body.into() })
+        Ok(Self { vendor, chat, http, settings, call, method, url, headers, body: body.into(), shown })
     }
 
     pub(super) async fn run(&self, on_delta: OnDelta<'_>) -> Result<Answer, Failure> {
         let request = self.http.request(self.method.clone(), &self.url);
         let request = request.headers(self.headers.clone()).body(self.body.clone());
-        let response = self.patiently(request.send()).await?.map_err(unsent)?;
+        let sending = self.vendor.send(request, self.shown.as_ref());
+        let response = self.patiently(sending).await?.map_err(unsent)?;
         if !response.status().is_success() {
-            return Err(self.refusal(response).await);
+            return Err(refusal(self.vendor, self.settings, response).await);
         }
         // A vendor that does not stream after all answers in JSON; most often it is an error.
         if self.call.stream && !is_json(response.headers()) {
@@ -64,7 +73,7 @@ impl<'a> Attempt<'a> {
         }
         let status = response.status();
         let body = read_body(response, self.settings.max_response_bytes).await?;
-        let answer = self.vendor.adapter.decode(self.call, &adapter::Response { status, body })?;
+        let answer = self.chat.decode(self.call, &adapter::Response { status, body })?;
         if self.call.stream {
             on_delta(&answer.text);
         }
@@ -76,7 +85,7 @@ impl<'a> Attempt<'a> {
         mut response: reqwest::Response,
         on_delta: OnDelta<'_>,
     ) -> Result<Answer, ProviderError> {
-        let mut decoder = self.vendor.adapter.stream_decoder(self.call);
+        let mut decoder = self.chat.stream_decoder(self.call);
         let mut left = self.settings.max_response_bytes;
         while !decoder.has_ended() {
             let Some(chunk) = self.patiently(response.chunk()).await?.map_err(|error| cut(&error))? else {
@@ -90,22 +99,6 @@ impl<'a> Attempt<'a> {
             let _ = tokio::time::timeout(CLOSING_TIME, response.chunk()).await;
         }
         decoder.finish()
-    }
-
-    /// An answer of a status other than 2xx. Its body helps to tell what is wrong, but the status will do.
-    async fn refusal(&self, mut response: reqwest::Response) -> Failure {
-        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let mut body = Vec::new();
-        let silence = Duration::from_millis(self.settings.idle_timeout_ms);
-        while body.len() < MAX_ERROR_BYTES
-            && let Ok(Ok(Some(chunk))) = tokio::time::timeout(silence, response.chunk()).await
-        {
-            body.extend_from_slice(&chunk);
-        }
-        let mut error = self.vendor.adapter.decode_error(&adapter::Response { status, body });
-        error.retry_after_ms = error.retry_after_ms.or_else(|| retry::retry_after_ms(&headers));
-        let may_repeat = retry::may_repeat(&error, status, &headers);
-        Failure { error, may_repeat }
     }
 
     /// Waits for a stream's next sign of life; a plain answer is bound by the time for the whole call alone.
@@ -123,12 +116,35 @@ impl<'a> Attempt<'a> {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// An answer of a status other than 2xx. Its body helps to tell what is wrong, but the status will do.
+pub(super) async fn refusal(
+    vendor: &Vendor,
+    settings: &ClientSettings,
+    mut response: reqwest::Response,
+) -> Failure {
+    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+    let mut body = Vec::new();
+    let silence = Duration::from_millis(settings.idle_timeout_ms);
+    while body.len() < MAX_ERROR_BYTES
+        && let Ok(Ok(Some(chunk))) = tokio::time::timeout(silence, response.chunk()).await
+    {
+        body.extend_from_slice(&chunk);
+    }
+    let mut error = vendor.adapter.decode_error(&adapter::Response { status, body });
+    error.retry_after_ms = error.retry_after_ms.or_else(|| retry::retry_after_ms(&headers));
+    let may_repeat = retry::may_repeat(&error, status, &headers);
+    Failure { error, may_repeat }
+}
+
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     content_type.trim_start().starts_with("application/json")
 }
 
-async fn read_body(mut response: reqwest::Response, max_bytes: usize) -> Result<Vec<u8>, ProviderError> {
+pub(super) async fn read_body(
+    mut response: reqwest::Response,
+    max_bytes: usize,
+) -> Result<Vec<u8>, ProviderError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| cut(&error))? {
         if body.len() + chunk.len() > max_bytes {
@@ -140,7 +156,7 @@ async fn read_body(mut response: reqwest::Response, max_bytes: usize) -> Result<
 }
 
 /// Without a connection the vendor knows nothing of the request. Once there is one, it may have begun to work.
-fn unsent(error: reqwest::Error) -> Failure {
+pub(super) fn unsent(error: reqwest::Error) -> Failure {
     let message = describe(&error);
     match (error.is_connect(), error.is_builder()) {
         (true, _) => {
@@ -153,11 +169,11 @@ fn unsent(error: reqwest::Error) -> Failure {
     }
 }
 
-fn cut(error: &reqwest::Error) -> ProviderError {
+pub(super) fn cut(error: &reqwest::Error) -> ProviderError {
     ProviderError::new(ProviderErrorKind::StreamCut, describe(error))
 }
 
-fn too_long(max_bytes: usize) -> ProviderError {
+pub(super) fn too_long(max_bytes: usize) -> ProviderError {
     ProviderError::new(ProviderErrorKind::BadResponse, format!("the answer has more than {max_bytes} bytes"))
 }
 

@@ -13,6 +13,8 @@ pub struct ClientSettings {
     pub idle_timeout_ms: u64,
     /// Bytes that an answer may have, streamed or not.
     pub max_response_bytes: usize,
+    /// Bytes that an answer may have that is a file.
+    pub max_file_bytes: usize,
     /// Attempts for one call, at most; 0 counts as 1. Only what cannot be billed twice is tried again.
     pub max_attempts: usize,
     /// Milliseconds before the second attempt, at least; each further pause is twice as long.
@@ -21,6 +23,12 @@ pub struct ClientSettings {
     pub max_backoff_ms: u64,
     /// Milliseconds that a vendor may ask us to wait. When it asks for more, the call fails at once.
     pub max_retry_after_ms: u64,
+    /// Milliseconds that a call may wait for others to end while its vendor has all the work that it is to have at once.
+    pub max_queue_ms: u64,
+    /// Calls in a row that must fail, within a minute, before a vendor is left alone; 0 for never.
+    pub breaker_failures: u32,
+    /// Milliseconds for which it is left alone. Then one call tries.
+    pub breaker_open_ms: u64,
 }
 
 impl Default for ClientSettings {
@@ -29,22 +37,36 @@ impl Default for ClientSettings {
             connect_timeout_ms: 5_000,
             idle_timeout_ms: 60_000,
             max_response_bytes: 8 * 1024 * 1024,
+            max_file_bytes: 256 * 1024 * 1024,
             max_attempts: 3,
             first_backoff_ms: 500,
             max_backoff_ms: 8_000,
             max_retry_after_ms: 20_000,
+            max_queue_ms: 10_000,
+            breaker_failures: 20,
+            breaker_open_ms: 15_000,
         }
     }
 }
 
 /// One vendor's access.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VendorSettings {
     /// The key. Without one the vendor's models cannot be used.
     pub api_key: Option<SecretString>,
     /// Where the vendor is reached, path included, in place of its own address.
     pub base_url: Option<String>,
+    /// Calls that may be under way there at the same time, from this process; 0 counts as 1. Asking after jobs does not count.
+    pub max_concurrency: usize,
+    /// What the vendor may cost us in a day of UTC, in micro-dollars of the catalog's prices. The client does not look at it.
+    pub daily_spend_micro_usd: Option<i64>,
+}
+
+impl Default for VendorSettings {
+    fn default() -> Self {
+        Self { api_key: None, base_url: None, max_concurrency: 64, daily_spend_micro_usd: None }
+    }
 }
 
 /// Why a client cannot be made.

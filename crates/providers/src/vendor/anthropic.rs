@@ -1,7 +1,7 @@
 //! Anthropic: <https://docs.anthropic.com/en/api/messages>. No settings.
 
 use crate::{
-    adapter::{Adapter, KeyCarrier, Request, Response, StreamDecoder, settings},
+    adapter::{Adapter, ChatAdapter, KeyCarrier, Request, Response, StreamDecoder, settings},
     sse::{EventReader, EventStream},
     wire::{
         draft::Draft,
@@ -11,7 +11,6 @@ use crate::{
     },
 };
 use domain::{
-    catalog::Category,
     port::{Answer, Call, FinishReason, Input, ProviderError, ProviderErrorKind, Usage},
     text::{Image, Part},
 };
@@ -34,12 +33,18 @@ impl Adapter for Anthropic {
         KeyCarrier::Header("x-api-key")
     }
 
-    fn serves(&self, category: Category) -> bool {
-        category == Category::Text
+    fn decode_error(&self, response: &Response) -> ProviderError {
+        error(response.status, VendorError::parse(&response.body))
     }
 
+    fn chat(&self) -> Option<&dyn ChatAdapter> {
+        Some(self)
+    }
+}
+
+impl ChatAdapter for Anthropic {
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
-        let [] = settings(call, [])?;
+        let [] = settings(&call.upstream, [])?;
         let Input::Text(input) = &call.input;
         let messages = alternating(&input.messages).into_iter().map(|(role, parts)| {
             let content: Vec<Value> = parts.into_iter().map(part).collect();
@@ -75,10 +80,6 @@ impl Adapter for Anthropic {
         draft.usage = message.usage.as_ref().and_then(usage);
         draft.finish_reason = message.stop_reason.as_deref().map(finish_reason).transpose()?;
         draft.finish()
-    }
-
-    fn decode_error(&self, response: &Response) -> ProviderError {
-        error(response.status, VendorError::parse(&response.body))
     }
 
     fn stream_decoder(&self, _: &Call) -> Box<dyn StreamDecoder> {

@@ -3,16 +3,13 @@
 //! Settings: `thinking`, which is `enabled` or `disabled`, and `reasoning_effort`.
 
 use crate::{
-    adapter::{Adapter, KeyCarrier, Request, Response, StreamDecoder, settings},
+    adapter::{Adapter, ChatAdapter, KeyCarrier, Request, Response, StreamDecoder, settings},
     wire::{
         error::{VendorError, kind_of_status},
         openai_chat::Dialect,
     },
 };
-use domain::{
-    catalog::Category,
-    port::{Answer, Call, ProviderError, ProviderErrorKind},
-};
+use domain::port::{Answer, Call, ProviderError, ProviderErrorKind};
 use http::StatusCode;
 use serde_json::{Map, json};
 
@@ -33,12 +30,18 @@ impl Adapter for DeepSeek {
         KeyCarrier::Bearer
     }
 
-    fn serves(&self, category: Category) -> bool {
-        category == Category::Text
+    fn decode_error(&self, response: &Response) -> ProviderError {
+        CHAT.decode_error(response)
     }
 
+    fn chat(&self) -> Option<&dyn ChatAdapter> {
+        Some(self)
+    }
+}
+
+impl ChatAdapter for DeepSeek {
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
-        let [thinking, effort] = settings(call, ["thinking", "reasoning_effort"])?;
+        let [thinking, effort] = settings(&call.upstream, ["thinking", "reasoning_effort"])?;
         let mut extra = Map::new();
         extra.extend(thinking.map(|thinking| ("thinking".into(), json!({ "type": thinking }))));
         extra.extend(effort.map(|effort| ("reasoning_effort".into(), json!(effort))));
@@ -47,10 +50,6 @@ impl Adapter for DeepSeek {
 
     fn decode(&self, _: &Call, response: &Response) -> Result<Answer, ProviderError> {
         CHAT.decode(response)
-    }
-
-    fn decode_error(&self, response: &Response) -> ProviderError {
-        CHAT.decode_error(response)
     }
 
     fn stream_decoder(&self, _: &Call) -> Box<dyn StreamDecoder> {

@@ -4,7 +4,7 @@
 //! stay the vendor's own. Images are carried in the request, as the vendor fetches none.
 
 use crate::{
-    adapter::{Adapter, KeyCarrier, Request, Response, StreamDecoder, rejected, settings},
+    adapter::{Adapter, ChatAdapter, KeyCarrier, Request, Response, StreamDecoder, rejected, settings},
     sse::{EventReader, EventStream},
     wire::{
         draft::Draft,
@@ -16,7 +16,6 @@ use crate::{
     },
 };
 use domain::{
-    catalog::Category,
     params::Milli,
     port::{Answer, Call, FinishReason, Input, ProviderError, ProviderErrorKind, Usage},
     text::{Image, Part, Role, TextInput},
@@ -40,10 +39,16 @@ impl Adapter for Google {
         KeyCarrier::Header("x-goog-api-key")
     }
 
-    fn serves(&self, category: Category) -> bool {
-        category == Category::Text
+    fn decode_error(&self, response: &Response) -> ProviderError {
+        error(response.status, VendorError::parse(&response.body))
     }
 
+    fn chat(&self) -> Option<&dyn ChatAdapter> {
+        Some(self)
+    }
+}
+
+impl ChatAdapter for Google {
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
         let Input::Text(input) = &call.input;
         let mut contents = Vec::with_capacity(input.messages.len());
@@ -69,17 +74,13 @@ impl Adapter for Google {
         draft.finish()
     }
 
-    fn decode_error(&self, response: &Response) -> ProviderError {
-        error(response.status, VendorError::parse(&response.body))
-    }
-
     fn stream_decoder(&self, _: &Call) -> Box<dyn StreamDecoder> {
         EventStream::boxed(ContentStream(Draft::default()))
     }
 }
 
 fn generation_config(call: &Call, input: &TextInput) -> Result<Value, ProviderError> {
-    let [budget, level] = settings(call, ["thinking_budget", "thinking_level"])?;
+    let [budget, level] = settings(&call.upstream, ["thinking_budget", "thinking_level"])?;
     let mut thinking = Map::new();
     if let Some(budget) = budget {
         let tokens: i64 =

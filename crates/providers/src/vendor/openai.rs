@@ -1,20 +1,21 @@
 //! OpenAI: <https://platform.openai.com/docs/api-reference>.
 //!
-//! Settings: `reasoning_effort`, and `api`, which is `chat` or `responses`. Without it a model that OpenAI serves by
-//! Responses alone is asked there, and any other by chat completions.
+//! Settings, all of text models: `reasoning_effort`, and `api`, which is `chat` or `responses`. Without it a model that
+//! OpenAI serves by Responses alone is asked there, and any other by chat completions.
+
+mod media;
 
 use crate::{
-    adapter::{Adapter, KeyCarrier, Request, Response, StreamDecoder, rejected, settings},
+    adapter::{
+        Adapter, ChatAdapter, KeyCarrier, MediaAdapter, Request, Response, StreamDecoder, rejected, settings,
+    },
     wire::{
         error::{VendorError, kind_of_status},
         openai_chat::Dialect,
         openai_responses,
     },
 };
-use domain::{
-    catalog::Category,
-    port::{Answer, Call, ProviderError, ProviderErrorKind},
-};
+use domain::port::{Answer, Call, ProviderError, ProviderErrorKind};
 use http::StatusCode;
 use serde_json::{Map, json};
 
@@ -58,12 +59,22 @@ impl Adapter for OpenAi {
         KeyCarrier::Bearer
     }
 
-    fn serves(&self, category: Category) -> bool {
-        category == Category::Text
+    fn decode_error(&self, response: &Response) -> ProviderError {
+        CHAT.decode_error(response)
     }
 
+    fn chat(&self) -> Option<&dyn ChatAdapter> {
+        Some(self)
+    }
+
+    fn media(&self) -> Option<&dyn MediaAdapter> {
+        Some(self)
+    }
+}
+
+impl ChatAdapter for OpenAi {
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
-        let [_, effort] = settings(call, ["api", "reasoning_effort"])?;
+        let [_, effort] = settings(&call.upstream, ["api", "reasoning_effort"])?;
         let mut extra = Map::new();
         match Api::of(call)? {
             Api::Chat => {
@@ -82,10 +93,6 @@ impl Adapter for OpenAi {
             Api::Chat => CHAT.decode(response),
             Api::Responses => openai_responses::decode(response, error_kind),
         }
-    }
-
-    fn decode_error(&self, response: &Response) -> ProviderError {
-        CHAT.decode_error(response)
     }
 
     fn stream_decoder(&self, call: &Call) -> Box<dyn StreamDecoder> {

@@ -3,16 +3,13 @@
 //! Setting: `reasoning_effort`.
 
 use crate::{
-    adapter::{Adapter, KeyCarrier, Request, Response, StreamDecoder, settings},
+    adapter::{Adapter, ChatAdapter, KeyCarrier, Request, Response, StreamDecoder, settings},
     wire::{
         error::{VendorError, kind_of_status},
         openai_chat::Dialect,
     },
 };
-use domain::{
-    catalog::Category,
-    port::{Answer, Call, ProviderError, ProviderErrorKind},
-};
+use domain::port::{Answer, Call, ProviderError, ProviderErrorKind};
 use http::StatusCode;
 use serde_json::{Map, json};
 
@@ -33,22 +30,24 @@ impl Adapter for Xai {
         KeyCarrier::Bearer
     }
 
-    fn serves(&self, category: Category) -> bool {
-        category == Category::Text
+    fn decode_error(&self, response: &Response) -> ProviderError {
+        CHAT.decode_error(response)
     }
 
+    fn chat(&self) -> Option<&dyn ChatAdapter> {
+        Some(self)
+    }
+}
+
+impl ChatAdapter for Xai {
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
-        let [effort] = settings(call, ["reasoning_effort"])?;
+        let [effort] = settings(&call.upstream, ["reasoning_effort"])?;
         let extra = effort.map(|effort| ("reasoning_effort".into(), json!(effort)));
         Ok(CHAT.encode(call, Map::from_iter(extra)))
     }
 
     fn decode(&self, _: &Call, response: &Response) -> Result<Answer, ProviderError> {
         CHAT.decode(response)
-    }
-
-    fn decode_error(&self, response: &Response) -> ProviderError {
-        CHAT.decode_error(response)
     }
 
     fn stream_decoder(&self, _: &Call) -> Box<dyn StreamDecoder> {

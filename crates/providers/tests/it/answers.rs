@@ -9,7 +9,7 @@ use providers::Response;
 fn whole_answers_are_read() {
     for subject in &SUBJECTS {
         let decode =
-            |file| subject.adapter().decode(&subject.call(false), &subject.response(200, file)).unwrap();
+            |file| subject.chat().decode(&subject.call(false), &subject.response(200, file)).unwrap();
         assert_eq!(decode("answer.json"), subject.answer(FinishReason::Stop), "{}", subject.name);
         assert_eq!(decode("length.json"), subject.answer(FinishReason::Length), "{}", subject.name);
     }
@@ -17,7 +17,7 @@ fn whole_answers_are_read() {
 
 fn check(name: &str, file: &str, kind: ProviderErrorKind) {
     let subject = Subject::named(name);
-    let result = subject.adapter().decode(&subject.call(false), &subject.response(200, file));
+    let result = subject.chat().decode(&subject.call(false), &subject.response(200, file));
     assert_eq!(result.unwrap_err().kind, kind, "{name} {file}");
 }
 
@@ -51,7 +51,7 @@ fn errors_within_good_statuses_are_errors() {
 fn unknown_reasons_of_anthropic_are_normal_stops() {
     let subject = Subject::named("anthropic");
     let response = subject.response(200, "unknown_stop.json");
-    let answer = subject.adapter().decode(&subject.call(false), &response).unwrap();
+    let answer = subject.chat().decode(&subject.call(false), &response).unwrap();
     assert_eq!(answer, subject.answer(FinishReason::Stop));
 }
 
@@ -62,12 +62,12 @@ fn what_is_no_answer_is_malformed() {
     for subject in &SUBJECTS {
         for body in bodies {
             let response = Response { status: StatusCode::OK, body: body.as_bytes().to_vec() };
-            let error = subject.adapter().decode(&subject.call(false), &response).unwrap_err();
+            let error = subject.chat().decode(&subject.call(false), &response).unwrap_err();
             assert_eq!(error.kind, ProviderErrorKind::BadResponse, "{} {body}", subject.name);
         }
         let deep = "[".repeat(100_000).into_bytes();
         let response = Response { status: StatusCode::OK, body: deep };
-        let error = subject.adapter().decode(&subject.call(false), &response).unwrap_err();
+        let error = subject.chat().decode(&subject.call(false), &response).unwrap_err();
         assert_eq!(error.kind, ProviderErrorKind::BadResponse, "{}", subject.name);
     }
 }

@@ -14,7 +14,11 @@ use wiremock::ResponseTemplate;
 
 fn settings(api_key: &str, base_url: Option<&str>) -> BTreeMap<String, VendorSettings> {
     let base_url = base_url.map(str::to_owned);
-    [("openai".to_owned(), VendorSettings { api_key: Some(api_key.into()), base_url })].into()
+    [(
+        "openai".to_owned(),
+        VendorSettings { api_key: Some(api_key.into()), base_url, ..VendorSettings::default() },
+    )]
+    .into()
 }
 
 #[test]
@@ -58,10 +62,10 @@ async fn vendors_without_a_key_are_not_configured() {
 
 #[tokio::test]
 async fn unknown_vendors_are_not_served() {
-    let vendor = VendorSettings { api_key: Some(KEY.into()), base_url: None };
+    let vendor = VendorSettings { api_key: Some(KEY.into()), base_url: None, ..VendorSettings::default() };
     let client = Client::new(ClientSettings::default(), [("acme".to_owned(), vendor)].into()).unwrap();
     assert!(!client.serves("acme", Category::Text) && !client.is_configured("acme"));
-    assert!(!client.serves("openai", Category::Image));
+    assert!(!client.serves("anthropic", Category::Image) && !client.serves("luma", Category::Text));
     let mut call = Subject::named("openai").call(false);
     call.vendor = "acme".to_owned();
     let error = client.call(&call, &mut |_| {}).await.unwrap_err();

@@ -7,7 +7,7 @@ use providers::Response;
 
 /// Feeds bytes to all that reads them.
 fn check(subject: &Subject, body: &[u8], piece: usize) {
-    let mut decoder = subject.adapter().stream_decoder(&subject.call(true));
+    let mut decoder = subject.chat().stream_decoder(&subject.call(true));
     let mut text = String::new();
     let pushed =
         body.chunks(piece).try_for_each(|piece| decoder.push(piece, &mut |delta| text.push_str(delta)));
@@ -18,7 +18,7 @@ fn check(subject: &Subject, body: &[u8], piece: usize) {
         assert!(!text.is_empty());
     }
     let mut response = Response { status: StatusCode::OK, body: body.to_vec() };
-    if let Ok(answer) = subject.adapter().decode(&subject.call(false), &response) {
+    if let Ok(answer) = subject.chat().decode(&subject.call(false), &response) {
         assert!(!answer.text.is_empty());
     }
     response.status = StatusCode::BAD_REQUEST;

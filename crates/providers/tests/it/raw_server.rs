@@ -52,7 +52,7 @@ async fn serve(listener: TcpListener, bytes: Vec<u8>, then: Then, requests: Arc<
 }
 
 /// Reads all of a request, so that closing the connection is no reset.
-async fn read_request(stream: &mut TcpStream) {
+pub async fn read_request(stream: &mut TcpStream) {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -61,7 +61,8 @@ async fn read_request(stream: &mut TcpStream) {
         let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
         let Some((head, _)) = text.split_once("\r\n\r\n") else { continue };
         let body_length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        if request.len() >= head.len() + 4 + body_length.unwrap().parse::<usize>().unwrap() {
+        let body_length = body_length.map_or(0, |length| length.parse::<usize>().unwrap());
+        if request.len() >= head.len() + 4 + body_length {
             return;
         }
     }

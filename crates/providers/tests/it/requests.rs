@@ -5,17 +5,22 @@ use domain::{
     port::{Input, ProviderErrorKind},
     text::{Image, Message, Part, Role},
 };
-use providers::Request;
+use providers::{Body, Request};
 use serde_json::{Value, json};
 
+fn text(request: Request) -> String {
+    let Body::Bytes(body) = request.body else { panic!("a conversation holds no files") };
+    String::from_utf8(body).unwrap()
+}
+
 fn body(request: &Request) -> Value {
-    serde_json::from_slice(&request.body).unwrap()
+    serde_json::from_str(&text(request.clone())).unwrap()
 }
 
 #[test]
 fn rich_conversations_are_said_as_documented() {
     for subject in &SUBJECTS {
-        let request = subject.adapter().encode(&subject.rich_call()).unwrap();
+        let request = subject.chat().encode(&subject.rich_call()).unwrap();
         let golden: Value = serde_json::from_slice(&subject.fixture("request.json")).unwrap();
         assert_eq!(body(&request), golden, "{}", subject.name);
     }
@@ -24,8 +29,8 @@ fn rich_conversations_are_said_as_documented() {
 #[test]
 fn decimals_are_exact() {
     for subject in &SUBJECTS {
-        let request = subject.adapter().encode(&subject.rich_call()).unwrap();
-        let text = String::from_utf8(request.body).unwrap();
+        let request = subject.chat().encode(&subject.rich_call()).unwrap();
+        let text = text(request);
         assert!(text.contains(":0.7,") || text.contains(":0.7}"), "{text}");
         assert!(text.contains(":0.95,") || text.contains(":0.95}"), "{text}");
     }
@@ -35,8 +40,8 @@ fn decimals_are_exact() {
 fn streams_are_asked_for() {
     let check = |name: &str, path: &str, fields: Value| {
         let subject = Subject::named(name);
-        let plain = subject.adapter().encode(&subject.call(false)).unwrap();
-        let stream = subject.adapter().encode(&subject.call(true)).unwrap();
+        let plain = subject.chat().encode(&subject.call(false)).unwrap();
+        let stream = subject.chat().encode(&subject.call(true)).unwrap();
         assert_eq!((stream.method.as_str(), stream.path.as_str()), ("POST", path), "{name}");
         let mut expected = body(&plain);
         expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -54,13 +59,13 @@ fn streams_are_asked_for() {
 #[test]
 fn headers_and_paths_are_as_documented() {
     for subject in &SUBJECTS {
-        let request = subject.adapter().encode(&subject.call(false)).unwrap();
+        let request = subject.chat().encode(&subject.call(false)).unwrap();
         assert_eq!(request.headers["content-type"], "application/json");
         let version = request.headers.get("anthropic-version").map(|value| value.to_str().unwrap());
         assert_eq!(version, (subject.vendor == "anthropic").then_some("2023-06-01"));
     }
     let google = Subject::named("google");
-    let request = google.adapter().encode(&google.call(false)).unwrap();
+    let request = google.chat().encode(&google.call(false)).unwrap();
     assert_eq!(request.path, "/v1beta/models/gemini-2.5-flash:generateContent");
 }
 
@@ -70,7 +75,7 @@ fn models_of_responses_alone_need_no_setting() {
         let mut call = Subject::named("openai").call(false);
         call.upstream.model = model.to_owned();
         call.upstream.params.extend(api.map(|api| ("api".to_owned(), api.to_owned())));
-        let request = Subject::named("openai").adapter().encode(&call).unwrap();
+        let request = Subject::named("openai").chat().encode(&call).unwrap();
         assert_eq!(request.path, path, "{model} {api:?}");
     };
     check("gpt-5.2", None, "/chat/completions");
@@ -85,7 +90,7 @@ fn unknown_settings_are_refused_by_name() {
     for subject in &SUBJECTS {
         let mut call = subject.call(false);
         call.upstream.params.insert("resolution".into(), "2K".into());
-        let error = subject.adapter().encode(&call).unwrap_err();
+        let error = subject.chat().encode(&call).unwrap_err();
         assert_eq!(error.kind, ProviderErrorKind::RejectedRequest, "{}", subject.name);
         assert!(error.message.contains("resolution"), "{}", error.message);
     }
@@ -96,7 +101,7 @@ fn wrong_settings_are_refused() {
     let check = |name: &str, setting: &str, value: &str| {
         let mut call = Subject::named(name).call(false);
         call.upstream.params.insert(setting.into(), value.into());
-        let error = Subject::named(name).adapter().encode(&call).unwrap_err();
+        let error = Subject::named(name).chat().encode(&call).unwrap_err();
         assert_eq!(error.kind, ProviderErrorKind::RejectedRequest);
         assert!(error.message.contains(setting), "{}", error.message);
     };
@@ -108,7 +113,7 @@ fn wrong_settings_are_refused() {
 fn google_takes_a_thinking_level() {
     let mut call = Subject::named("google").call(false);
     call.upstream.params = [("thinking_level".to_owned(), "LOW".to_owned())].into();
-    let request = Subject::named("google").adapter().encode(&call).unwrap();
+    let request = Subject::named("google").chat().encode(&call).unwrap();
     assert_eq!(body(&request)["generationConfig"]["thinkingConfig"], json!({ "thinkingLevel": "LOW" }));
 }
 
@@ -118,6 +123,6 @@ fn google_takes_no_image_by_url() {
     let Input::Text(input) = &mut call.input;
     let image = Part::Image(Image::Url("https://example.com/a.jpg".into()));
     input.messages.push(Message { role: Role::User, parts: vec![image] });
-    let error = Subject::named("google").adapter().encode(&call).unwrap_err();
+    let error = Subject::named("google").chat().encode(&call).unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::RejectedRequest);
 }

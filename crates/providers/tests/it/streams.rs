@@ -8,7 +8,7 @@ fn decode<'a>(
     subject: &Subject,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Answer, ProviderError> {
-    let mut decoder = subject.adapter().stream_decoder(&subject.call(true));
+    let mut decoder = subject.chat().stream_decoder(&subject.call(true));
     let mut text = String::new();
     for piece in pieces {
         decoder.push(piece, &mut |delta| text.push_str(delta))?;
@@ -35,7 +35,7 @@ fn streams_are_read_however_they_are_split() {
 #[test]
 fn deltas_come_as_soon_as_they_can() {
     for subject in &SUBJECTS {
-        let mut decoder = subject.adapter().stream_decoder(&subject.call(true));
+        let mut decoder = subject.chat().stream_decoder(&subject.call(true));
         let mut deltas = Vec::new();
         decoder.push(&subject.fixture("stream.sse"), &mut |delta| deltas.push(delta.to_owned())).unwrap();
         assert_eq!(deltas, ["Привет, ", "мир", "! 🌍"], "{}", subject.name);

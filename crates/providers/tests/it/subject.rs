@@ -8,7 +8,7 @@ use domain::{
     text::{Image, Message, Part, Role, TextInput},
 };
 use http::StatusCode;
-use providers::{ADAPTERS, Adapter, Response};
+use providers::{ADAPTERS, Adapter, ChatAdapter, Response};
 use std::{path::Path, time::Duration};
 
 /// A way to ask a vendor for text.
@@ -77,6 +77,10 @@ impl Subject {
 
     pub fn adapter(&self) -> &'static dyn Adapter {
         *ADAPTERS.iter().find(|adapter| adapter.vendor() == self.vendor).unwrap()
+    }
+
+    pub fn chat(&self) -> &'static dyn ChatAdapter {
+        self.adapter().chat().unwrap()
     }
 
     /// A short question.

@@ -22,7 +22,7 @@ fn usage_after(name: &str, change: impl FnOnce(&mut Value)) -> Option<Usage> {
     let mut answer: Value = serde_json::from_slice(&subject.fixture("answer.json")).unwrap();
     change(&mut answer);
     let response = Response { status: StatusCode::OK, body: answer.to_string().into_bytes() };
-    subject.adapter().decode(&subject.call(false), &response).unwrap().usage
+    subject.chat().decode(&subject.call(false), &response).unwrap().usage
 }
 
 #[test]

@@ -80,7 +80,9 @@ const HEADERS: [(&str, &str); 12] = [
 ];
 
 pub(super) fn routes() -> Router<Arc<Service>> {
-    with_fallbacks(Router::new().route("/v1/messages", post(Messages)), Messages)
+    with_fallbacks(Router::new().route("/v1/messages", post(Messages)), |trouble, id| {
+        Messages.error(trouble, id)
+    })
 }
 
 #[derive(Clone, Copy)]

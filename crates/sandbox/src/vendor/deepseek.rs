@@ -29,7 +29,7 @@ pub(super) fn routes() -> Router<Arc<Service>> {
     // `/v1` is accepted and means nothing.
     let router =
         Router::new().route("/chat/completions", post(Chat)).route("/v1/chat/completions", post(Chat));
-    with_fallbacks(router, Chat)
+    with_fallbacks(router, |trouble, id| Chat.error(trouble, id))
 }
 
 #[derive(Clone, Copy)]

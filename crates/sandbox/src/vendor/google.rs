@@ -28,7 +28,7 @@ pub(super) fn routes() -> Router<Arc<Service>> {
     // `model:method` is one segment of the path.
     let router =
         Router::new().route("/v1beta/models/{call}", post(call)).route("/v1/models/{call}", post(call));
-    with_fallbacks(router, Generate::NOWHERE)
+    with_fallbacks(router, |trouble, id| Generate::NOWHERE.error(trouble, id))
 }
 
 async fn call(

@@ -1,14 +1,18 @@
-//! OpenAI: chat completions, responses and the list of models.
+//! OpenAI: chat completions, responses, pictures, speech, transcriptions and the list of models.
 //!
 //! Shapes follow the vendor's published OpenAPI description 2.3.0; the wording of errors is what the service is seen
 //! to say.
 
 mod chat;
+mod images;
 mod responses;
+mod speech;
+mod transcriptions;
 
 use super::CREATED_UNIX_S;
 use crate::{
     answer::{Answer, Ask},
+    endpoint,
     fields::Object,
     protocol::{Body, Ending, Protocol, Turn, post, serve, with_fallbacks},
     reply::Reply,
@@ -25,11 +29,18 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Ids with the snapshots that answer to them.
-const SNAPSHOTS: [(&str, &str); 4] = [
+const SNAPSHOTS: [(&str, &str); 11] = [
     ("gpt-5-nano", "gpt-5-nano-2025-08-07"),
     ("gpt-5", "gpt-5-2025-08-07"),
     ("gpt-5.2", "gpt-5.2-2025-12-11"),
     ("gpt-5.2-pro", "gpt-5.2-pro-2025-12-11"),
+    ("dall-e-3", "dall-e-3"),
+    ("gpt-image-1.5", "gpt-image-1.5-2025-12-16"),
+    ("tts-1", "tts-1"),
+    ("tts-1-hd", "tts-1-hd"),
+    ("gpt-4o-mini-tts", "gpt-4o-mini-tts"),
+    ("whisper-1", "whisper-1"),
+    ("gpt-4o-transcribe", "gpt-4o-transcribe"),
 ];
 
 const HEADERS: [(&str, &str); 9] = [
@@ -53,8 +64,12 @@ pub(super) fn routes() -> Router<Arc<Service>> {
     let router = Router::new()
         .route("/chat/completions", post(chat::Chat))
         .route("/responses", post(responses::Responses))
+        .route("/images/generations", endpoint::post(images::GENERATIONS))
+        .route("/images/edits", endpoint::post(images::EDITS))
+        .route("/audio/speech", endpoint::post(speech::Speech))
+        .route("/audio/transcriptions", endpoint::post(transcriptions::Transcriptions))
         .route("/models", get(models));
-    with_fallbacks(router, Models)
+    with_fallbacks(router, error)
 }
 
 /// `GET /models`.
@@ -185,6 +200,7 @@ const fn code(invalid: &Invalid) -> Option<&'static str> {
         Why::NotOneOf { .. } | Why::Other(_) => "invalid_value",
         Why::Below { .. } => "integer_below_min_value",
         Why::Above { .. } => "integer_above_max_value",
+        Why::TooLong { .. } => "string_above_max_length",
         Why::NotTaken(_) => "unsupported_parameter",
         Why::ValueNotTaken(_) => "unsupported_value",
     })
@@ -242,6 +258,10 @@ fn invalid_message(invalid: &Invalid) -> String {
                 "Invalid '{field}': value above maximum. Expected a value <= {max}, but got {got} instead."
             )
         }
+        Why::TooLong { got, max } => format!(
+            "Invalid '{field}': string too long. Expected a string with maximum length {max}, but got a string with \
+             length {got} instead."
+        ),
         Why::NotTaken(hint) => {
             format!("Unsupported parameter: '{field}' is not supported with this model. {hint}")
                 .trim_end()

@@ -29,7 +29,9 @@ const HEADERS: [(&str, &str); 4] = [
 ];
 
 pub(super) fn routes() -> Router<Arc<Service>> {
-    with_fallbacks(Router::new().route("/chat/completions", post(Chat)), Chat)
+    with_fallbacks(Router::new().route("/chat/completions", post(Chat)), |trouble, id| {
+        Chat.error(trouble, id)
+    })
 }
 
 #[derive(Clone, Copy)]

@@ -1,20 +1,13 @@
 //! What each vendor answers when nothing goes wrong.
 
 use crate::lab::{
-    ANTHROPIC, DEEPSEEK, ENDPOINTS, Endpoint, GOOGLE, Got, Lab, OPENAI_CHAT, OPENAI_RESPONSES, XAI, fetch,
+    ANTHROPIC, DEEPSEEK, ENDPOINTS, Endpoint, GOOGLE, Got, Lab, OPENAI_CHAT, OPENAI_RESPONSES, XAI, check,
+    fetch,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
 const PROMPT: &str = "Where does the north wind sleep?";
-
-/// Asserts that `json` has these values at these JSON pointers.
-#[track_caller]
-fn check(json: &Value, expected: &[(&str, Value)]) {
-    for (pointer, value) in expected {
-        assert_eq!(json.pointer(pointer), Some(value), "at {pointer} of {json:#}");
-    }
-}
 
 async fn plain(endpoint: Endpoint) -> (Got, Value, usize) {
     let lab = Lab::start().await;

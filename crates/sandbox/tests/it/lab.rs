@@ -20,6 +20,8 @@ pub struct Got {
     pub status: u16,
     pub headers: HeaderMap,
     /// The bytes that came, whether or not the body ended as it should.
+    pub bytes: Vec<u8>,
+    /// The same as text, for bodies that are.
     pub body: String,
     /// Whether the connection closed before the body was whole.
     pub is_cut: bool,
@@ -152,6 +154,30 @@ impl Lab {
         fetch(self.request(Method::POST, service, path).body(body.to_string())).await
     }
 
+    pub async fn get(&self, service: &str, path: &str) -> Got {
+        fetch(self.request(Method::GET, service, path)).await
+    }
+
+    /// Posts a form.
+    pub async fn form(&self, service: &str, path: &str, parts: &[Part<'_>]) -> Got {
+        let body = multipart(parts);
+        let request = self.request(Method::POST, service, path);
+        fetch(
+            request
+                .headers(HeaderMap::from_iter([(
+                    HeaderName::from_static("content-type"),
+                    HeaderValue::from_static("multipart/form-data; boundary=XXX"),
+                )]))
+                .body(body),
+        )
+        .await
+    }
+
+    /// Fetches a result, as anybody may.
+    pub async fn result(&self, url: &Value) -> Got {
+        fetch(self.client.get(url.as_str().unwrap_or_else(|| panic!("no URL: {url}")))).await
+    }
+
     pub async fn ask(&self, endpoint: Endpoint, prompt: &str, stream: bool) -> Got {
         self.post(endpoint.service, &endpoint.path(stream), &endpoint.body(prompt, stream)).await
     }
@@ -165,10 +191,40 @@ impl Lab {
     }
 }
 
+/// A part of a form: its name, the name and the type of its file if it is one, and what it holds.
+pub type Part<'a> = (&'a str, Option<(&'a str, &'a str)>, &'a [u8]);
+
+fn multipart(parts: &[Part<'_>]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, file, bytes) in parts {
+        let head = match file {
+            Some((file_name, kind)) => {
+                format!("name=\"{name}\"; filename=\"{file_name}\"\r\nContent-Type: {kind}")
+            }
+            None => format!("name=\"{name}\""),
+        };
+        body.extend_from_slice(format!("--XXX\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--XXX--\r\n");
+    body
+}
+
+/// Asserts that `json` has these values at these JSON pointers.
+#[track_caller]
+pub fn check(json: &Value, expected: &[(&str, Value)]) {
+    for (pointer, value) in expected {
+        assert_eq!(json.pointer(pointer), Some(value), "at {pointer} of {json:#}");
+    }
+}
+
 fn headers(service: &str) -> HeaderMap {
     let pairs: &[(&str, &str)] = match service {
         "anthropic" => &[("x-api-key", "key"), ("anthropic-version", "2023-06-01")],
         "google" => &[("x-goog-api-key", "key")],
+        "elevenlabs" => &[("xi-api-key", "key")],
+        "midjourney" => &[("mj-api-secret", "key")],
         _ => &[("authorization", "Bearer key")],
     };
     let mut headers = HeaderMap::new();
@@ -191,5 +247,5 @@ pub async fn fetch(request: RequestBuilder) -> Got {
             Err(_) => break true,
         }
     };
-    Got { status, headers, body: String::from_utf8(body).unwrap(), is_cut }
+    Got { status, headers, body: String::from_utf8_lossy(&body).into_owned(), bytes: body, is_cut }
 }

@@ -11,8 +11,19 @@ async fn every_vendor_has_a_base_url() {
     let urls: Vec<String> = sandbox::vendors().filter_map(|vendor| lab.sandbox.base_url(vendor)).collect();
     assert_eq!(
         urls,
-        ["openai/v1", "anthropic", "google", "deepseek", "xai/v1"]
-            .map(|path| format!("http://{addr}/{path}"))
+        [
+            "openai/v1",
+            "anthropic",
+            "google",
+            "deepseek",
+            "xai/v1",
+            "replicate/v1",
+            "luma/dream-machine/v1",
+            "elevenlabs",
+            "minimax",
+            "midjourney",
+        ]
+        .map(|path| format!("http://{addr}/{path}"))
     );
     assert_eq!(lab.sandbox.base_url("acme"), None);
 }

@@ -3,8 +3,17 @@
 #![expect(clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod answers;
+mod callbacks;
 mod control;
+mod elevenlabs;
 mod faults;
 mod lab;
 mod lifecycle;
+mod luma;
+mod media;
+mod media_faults;
+mod midjourney;
+mod minimax;
+mod openai_media;
 mod refusals;
+mod replicate;

@@ -9,6 +9,8 @@ pub(crate) struct Model {
     pub(crate) generation_id: i64,
     pub(crate) prompt: Option<String>,
     pub(crate) result_text: Option<String>,
+    pub(crate) result_file: Option<String>,
+    pub(crate) thumbnail_file: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

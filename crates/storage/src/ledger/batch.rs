@@ -162,11 +162,14 @@ async fn write_resolution<C: ConnectionTrait>(
             row.status = Set("completed".to_owned());
             row.result_metadata = Set(Some(completion.result_metadata));
             row.vendor_cost_micro_usd = Set(completion.vendor_cost_micro_usd);
+            crate::files::insert(db, account_id, completion.files).await?;
             Some(generation_content::ActiveModel {
                 account_id: Set(account_id.0),
                 generation_id: Set(generation_id.0),
                 prompt: Set(completion.prompt),
-                result_text: Set(Some(completion.result_text)),
+                result_text: Set(completion.result_text),
+                result_file: Set(completion.result_file),
+                thumbnail_file: Set(completion.thumbnail_file),
             })
         }
         Resolution::Failed(failure) => {

@@ -101,9 +101,10 @@ impl Bench {
 pub(crate) fn completed() -> Resolution<Completion> {
     Resolution::Completed(Completion {
         prompt: Some("hello".to_owned()),
-        result_text: "world".to_owned(),
+        result_text: Some("world".to_owned()),
         result_metadata: "{}".to_owned(),
         vendor_cost_micro_usd: Some(12),
+        ..Completion::default()
     })
 }
 

@@ -1,14 +1,12 @@
 //! `POST /generate`
 
-use super::{request, stream};
+use super::{Prefer, answer, request, stream};
 use crate::{
     error::ApiError,
     extract::{Authenticated, JsonObject},
-    wire::generation::GenerationBody,
 };
 use app::App;
 use axum::{
-    Json,
     extract::State,
     http::HeaderMap,
     response::{IntoResponse, Response},
@@ -21,10 +19,10 @@ pub(crate) async fn create(
     JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
     let request = request::read(&headers, body)?;
+    let prefer = Prefer::read(&headers);
     let running = app.generate(&caller, request).await?;
     if running.is_stream {
         return Ok(stream::events(running).into_response());
     }
-    let finished = running.finish().await?;
-    Ok(Json(GenerationBody::from(&*finished)).into_response())
+    answer(&app, &caller, running, prefer).await
 }

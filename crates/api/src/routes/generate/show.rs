@@ -1,20 +1,33 @@
 //! `GET /generate/{id}`
 
+use super::Prefer;
 use crate::{
     error::ApiError,
     extract::{AnyPlan, PathName},
     wire::generation::GenerationBody,
 };
 use app::App;
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
 use domain::id::GenerationId;
 
 pub(crate) async fn show(
     State(app): State<App>,
     AnyPlan(caller): AnyPlan,
     PathName(id): PathName,
-) -> Result<Json<GenerationBody>, ApiError> {
-    // What is no number is no generation's id.
-    let id = id.parse().map(GenerationId).map_err(|_| ApiError::not_found("generation"))?;
-    Ok(Json(app.generation(&caller, id).await?.into()))
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let prefer = Prefer::read(&headers);
+    let wait = prefer.wait.unwrap_or_default();
+    let view = app.await_generation(&caller, read_id(&id)?, wait).await?;
+    Ok((prefer.applied(), Json(GenerationBody::from(view))).into_response())
+}
+
+/// What is no number is no generation's id.
+pub(super) fn read_id(id: &str) -> Result<GenerationId, ApiError> {
+    id.parse().map(GenerationId).map_err(|_| ApiError::not_found("generation"))
 }

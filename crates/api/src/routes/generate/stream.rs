@@ -97,11 +97,16 @@ async fn next(stage: Stage, request_id: String) -> Option<(Event, Stage)> {
 async fn end(running: Running, request_id: String) -> Event {
     let id = running.id;
     match running.finish().await {
-        Ok(finished) => event(&EventBody::GenerationEnd {
+        Ok(Some(finished)) => event(&EventBody::GenerationEnd {
             id,
             tokens_spent: finished.tokens_spent,
             balance_remaining: finished.balance_tokens,
         }),
+        // No text model runs as a job.
+        Ok(None) => {
+            let error = ApiError::from(Error::Internal("a stream became a job".to_owned())).of_generation(id);
+            event(&EventBody::Error { id, error: error.body() })
+        }
         Err(failed) => {
             let is_internal = matches!(failed.error, Error::Internal(_));
             let mut error = ApiError::from(failed.error).of_generation(id);

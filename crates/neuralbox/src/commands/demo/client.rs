@@ -4,10 +4,17 @@ use crate::commands::Error;
 use serde_json::Value;
 
 /// One customer.
+#[derive(Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
     url: String,
     key: String,
+}
+
+/// A file that came back.
+pub(super) struct Download {
+    pub(super) content_type: String,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// What came back.
@@ -33,8 +40,29 @@ impl Client {
         answer(request.send().await.map_err(failed)?).await
     }
 
+    /// A generation as it is when it has ended, or as it stands after a minute.
+    pub(super) async fn wait(&self, id: &Value) -> Result<Answer, Error> {
+        let request = self.http.get(format!("{}/generate/{id}", self.url)).bearer_auth(&self.key);
+        answer(request.header("prefer", "wait=60").send().await.map_err(failed)?).await
+    }
+
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Answer, Error> {
         answer(self.send(path, body).await?).await
+    }
+
+    /// Asks not to be kept waiting.
+    pub(super) async fn post_async(&self, path: &str, body: &Value) -> Result<Answer, Error> {
+        let request = self.request(path, body).header("prefer", "respond-async");
+        answer(request.send().await.map_err(failed)?).await
+    }
+
+    /// A file by its whole address; it takes no key.
+    pub(super) async fn download(&self, url: &str) -> Result<Download, Error> {
+        let response = self.http.get(url).send().await.and_then(reqwest::Response::error_for_status);
+        let response = response.map_err(failed)?;
+        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_owned();
+        Ok(Download { content_type, bytes: response.bytes().await.map_err(failed)?.to_vec() })
     }
 
     /// The events of a stream, as they come.
@@ -59,9 +87,12 @@ impl Client {
     }
 
     async fn send(&self, path: &str, body: &Value) -> Result<reqwest::Response, Error> {
+        self.request(path, body).send().await.map_err(failed)
+    }
+
+    fn request(&self, path: &str, body: &Value) -> reqwest::RequestBuilder {
         let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.key);
-        let request = request.header("content-type", "application/json").body(body.to_string());
-        request.send().await.map_err(failed)
+        request.header("content-type", "application/json").body(body.to_string())
     }
 }
 

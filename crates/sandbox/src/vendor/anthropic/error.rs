@@ -69,6 +69,6 @@ fn explain_invalid(invalid: &Invalid) -> String {
         Why::NotOneOf { allowed, .. } => format!("{field}: Input should be '{}'", allowed.join("' or '")),
         Why::Below { min, .. } => format!("{field}: Input should be greater than or equal to {min}"),
         Why::Above { max, .. } => format!("{field}: Input should be less than or equal to {max}"),
-        Why::NotTaken(_) | Why::ValueNotTaken(_) | Why::Other(_) => invalid.to_string(),
+        Why::TooLong { .. } | Why::NotTaken(_) | Why::ValueNotTaken(_) | Why::Other(_) => invalid.to_string(),
     }
 }

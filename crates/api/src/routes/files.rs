@@ -1,0 +1,74 @@
+//! `POST /files`, `GET /files/{name}`
+
+mod range;
+
+use crate::{
+    error::ApiError,
+    extract::{Authenticated, PathName},
+    form,
+};
+use app::App;
+use axum::{
+    Json,
+    body::Body,
+    extract::{Multipart, State, multipart::MultipartRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::time::Timestamp;
+use range::Part;
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub(crate) struct UploadBody {
+    url: String,
+    expires_at: Option<Timestamp>,
+}
+
+pub(crate) async fn create(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    multipart: Result<Multipart, MultipartRejection>,
+) -> Result<(StatusCode, Json<UploadBody>), ApiError> {
+    let multipart = multipart.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
+    let form = form::read(multipart, "file", &[]).await?;
+    let upload = app.upload(&caller, &form.file.path).await?;
+    Ok((StatusCode::CREATED, Json(UploadBody { url: upload.url, expires_at: upload.expires_at })))
+}
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    PathName(name): PathName,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let mut part = Part::Whole;
+    let mut size = 0;
+    let choose = |bytes: u64| {
+        size = bytes;
+        part = range::read(asked, bytes);
+        part.range()
+    };
+    let file = app.open_file(&name, choose).await?;
+    let mut response = match &part {
+        Part::Whole => Body::from_stream(file.body).into_response(),
+        Part::Some(range) => {
+            let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+            let headers = [(header::CONTENT_RANGE, content_range)];
+            (StatusCode::PARTIAL_CONTENT, headers, Body::from_stream(file.body)).into_response()
+        }
+        Part::None => {
+            let headers = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
+        }
+    };
+    let length = part.range().map_or(size, |range| range.end - range.start);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(content_type) = HeaderValue::from_str(&file.record.content_type) {
+        headers.insert(header::CONTENT_TYPE, content_type);
+    }
+    Ok(response)
+}

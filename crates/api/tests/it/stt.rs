@@ -1,0 +1,167 @@
+//! Speech to text.
+
+use crate::{
+    files::wav,
+    media::{TONE, picture},
+    refused, wrong_fields,
+};
+use image::ImageFormat;
+use reqwest::Method;
+use serde_json::{Value, json};
+use testkit::{Account, Part, Reply, Service, TestDatabase, file, send, text};
+
+testkit::on_each_database!(every_model_of_speech_writes);
+
+async fn start(database: &TestDatabase) -> (Service, Account) {
+    let service = Service::start(database).await;
+    let account = service.account("vip", 0).await;
+    (service, account)
+}
+
+async fn every_model_of_speech_writes(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let audio = file("audio", "speech.wav", TONE);
+    for (model, parts) in [
+        ("whisper", vec![audio.clone()]),
+        ("whisper", vec![audio.clone(), text("model", "whisper")]),
+        ("whisper", vec![text("language", "en"), audio.clone(), text("model", "whisper")]),
+        ("gpt-4o-transcribe", vec![text("model", "gpt-4o-transcribe"), audio.clone()]),
+        ("elevenlabs-scribe", vec![audio.clone(), text("model", "elevenlabs-scribe")]),
+        (
+            "elevenlabs-scribe",
+            vec![text("diarize", "false"), audio.clone(), text("model", "elevenlabs-scribe")],
+        ),
+    ] {
+        let account = service.account_with(2).await;
+        let answer = service.post_form("/stt", &account.key, &parts).await.expect(200);
+        for (field, expected) in [
+            ("status", json!("completed")),
+            ("model_slug", json!(model)),
+            ("tokens_spent", json!(2)),
+            ("balance_remaining", json!(0)),
+            ("result_url", Value::Null),
+            ("thumbnail_url", Value::Null),
+            ("error", Value::Null),
+        ] {
+            assert_eq!(answer[field], expected, "{field} of {answer:#}");
+        }
+        assert!(answer["result_text"].as_str().is_some_and(|text| !text.is_empty()), "{answer:#}");
+        assert_eq!(service.generation(&account.key, &answer["id"]).await, answer);
+        refused(&service.post_form("/stt", &account.key, &parts).await, 402, "insufficient_tokens");
+    }
+    // Nothing is kept of a recording.
+    assert_eq!(service.stored_files(), Vec::<String>::new());
+    assert_eq!(service.assert_verifies().await.open_holds, 0);
+}
+
+#[tokio::test]
+async fn speakers_are_told_apart() {
+    let database = testkit::database(testkit::Backend::Sqlite).await.unwrap();
+    let (service, account) = start(&database).await;
+    let parts = [text("diarize", "true"), file("audio", "a.wav", TONE), text("model", "elevenlabs-scribe")];
+    let answer = service.post_form("/stt", &account.key, &parts).await.expect(200);
+    let lines: Vec<&str> = answer["result_text"].as_str().unwrap().lines().collect();
+    assert!(lines.iter().all(|line| line.starts_with("[Speaker ")), "{lines:?}");
+    assert!(lines[0].starts_with("[Speaker 1]: "), "{lines:?}");
+}
+
+#[tokio::test]
+async fn recordings_of_every_kind_are_heard() {
+    let database = testkit::database(testkit::Backend::Sqlite).await.unwrap();
+    let (service, account) = start(&database).await;
+    macro_rules! fixture {
+        ($name:literal) => {
+            ($name, include_bytes!(concat!("../../../media/tests/fixtures/", $name)).as_slice())
+        };
+    }
+    for (name, content) in [
+        fixture!("constant.mp3"),
+        fixture!("clip.mp4"),
+        fixture!("tone.wav"),
+        fixture!("tone.m4a"),
+        fixture!("opus.ogg"),
+        fixture!("vorbis.ogg"),
+        fixture!("tone.flac"),
+        fixture!("tone.webm"),
+    ] {
+        for model in ["whisper", "elevenlabs-scribe"] {
+            let parts = [file("audio", "recording", content), text("model", model)];
+            let reply = service.post_form("/stt", &account.key, &parts).await;
+            assert_eq!(reply.status, 200, "{name}: {reply:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_refused_before_it_costs() {
+    let database = testkit::database(testkit::Backend::Sqlite).await.unwrap();
+    let (service, account) = start(&database).await;
+    let png = picture(8, 8, ImageFormat::Png);
+    let audio = || file("audio", "a.wav", TONE);
+    let post = async |parts: &[Part<'_>]| service.post_form("/stt", &account.key, parts).await;
+    let check = async |parts: &[Part<'_>], fields: &[&str]| drop(wrong_fields(&post(parts).await, fields));
+    check(&[text("model", "whisper")], &["audio"]).await;
+    check(&[file("audio", "a.wav", b"")], &["audio"]).await;
+    check(&[file("audio", "a.wav", b"no sound at all")], &["audio"]).await;
+    check(&[file("audio", "a.wav", &png)], &["audio"]).await;
+    check(&[file("audio", "a.aac", include_bytes!("../../../media/tests/fixtures/tone.aac"))], &["audio"])
+        .await;
+    check(&[audio(), audio()], &["audio"]).await;
+    check(&[audio(), text("temperature", "0")], &["temperature"]).await;
+    check(&[audio(), text("model", "whisper"), text("model", "whisper")], &["model"]).await;
+    check(&[audio(), text("model", "gpt-5")], &["model"]).await;
+    check(&[audio(), text("model", "openai-tts")], &["model"]).await;
+    check(&[audio(), text("diarize", "true")], &["diarize"]).await;
+    check(&[audio(), text("model", "gpt-4o-transcribe"), text("diarize", "true")], &["diarize"]).await;
+    check(&[audio(), text("model", "elevenlabs-scribe"), text("diarize", "maybe")], &["diarize"]).await;
+    check(&[audio(), text("language", "english")], &["language"]).await;
+    check(&[audio(), text("language", "")], &["language"]).await;
+    check(&[audio(), text("language", &"e".repeat(1_001))], &["language"]).await;
+    check(&[audio(), text("language", "e\0")], &["language"]).await;
+    let both = [audio(), text("language", "english"), text("diarize", "true")];
+    let details = refused(&post(&both).await, 422, "validation_error");
+    assert_eq!(details["fields"].as_array().unwrap().len(), 2, "{details}");
+    refused(&post(&[audio(), text("model", "gpt-6")]).await, 404, "not_found");
+    let json = service.post("/stt", &account.key, &json!({ "model": "whisper" })).await;
+    refused(&json, 400, "bad_request");
+    wrong_fields(&service.post("/generate", &account.key, &json!({ "model": "whisper" })).await, &["model"]);
+    assert_eq!((service.calls().await, service.balance(&account.key).await), (0, 1_500));
+    assert_eq!(service.assert_verifies().await.generations, 0);
+}
+
+#[tokio::test]
+async fn recordings_have_limits() {
+    let database = testkit::database(testkit::Backend::Sqlite).await.unwrap();
+    let (service, account) = start(&database).await;
+    let post = async |model: &str, sound: &[u8]| -> Reply {
+        let parts = [file("audio", "a.wav", sound), text("model", model)];
+        service.post_form("/stt", &account.key, &parts).await
+    };
+    for (model, limit_s) in [("whisper", 360), ("gpt-4o-transcribe", 360), ("elevenlabs-scribe", 300)] {
+        let shown = service.get(&format!("/models/{model}"), "").await.expect(200);
+        assert_eq!(shown["config"]["max_audio_s"], limit_s);
+        let samples = |seconds: usize| wav(8_000, 8_000 * seconds);
+        post(model, &samples(limit_s)).await.expect(200);
+        wrong_fields(&post(model, &samples(limit_s + 1)).await, &["audio"]);
+    }
+    refused(&post("whisper", &wav(8_000, 25_000_000)).await, 413, "payload_too_large");
+    assert_eq!(service.calls().await, 3);
+}
+
+#[tokio::test]
+async fn a_transcript_can_be_had_later() {
+    let database = testkit::database(testkit::Backend::Sqlite).await.unwrap();
+    let (service, account) = start(&database).await;
+    service.break_vendor("openai", "delay:200", 1).await;
+    let form = reqwest::multipart::Form::new()
+        .part("audio", reqwest::multipart::Part::bytes(TONE).file_name("a.wav"));
+    let request = service.request(Method::POST, "/api/v2/stt", &account.key).multipart(form);
+    let reply = send(request.header("prefer", "respond-async")).await;
+    let pending = reply.expect(202);
+    assert_eq!(
+        (&pending["status"], reply.header("preference-applied")),
+        (&json!("pending"), Some("respond-async"))
+    );
+    let done = crate::ended(&service, &account.key, &pending["id"]).await;
+    assert_eq!((&done["status"], &done["tokens_spent"]), (&json!("completed"), &json!(2)));
+}

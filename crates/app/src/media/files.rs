@@ -1,0 +1,164 @@
+//! Files by name: storing them, serving them, and removing them when their time has come.
+
+use super::{INPUT_RETENTION_MS, random_name};
+use crate::{App, Caller, Error, media::inputs::disk};
+use domain::{id::AccountId, plan::FREE_PLAN, time::DAY_MS, time::Timestamp};
+use futures_util::TryStreamExt;
+use media::{MediaKind, MediaType};
+use std::path::Path;
+use storage::{BlobStream, FileKind, FileRecord};
+use tokio::{fs::File, io::AsyncWriteExt};
+
+/// Files that one round removes.
+const ROUND_LEN: u64 = 200;
+
+/// An upload that was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Where it is.
+    pub url: String,
+    /// Until when.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A file that is being served.
+pub struct OpenFile {
+    /// What it is.
+    pub record: FileRecord,
+    /// Its bytes, or the part asked for.
+    pub body: BlobStream,
+}
+
+impl App {
+    /// Stores a client's file, which lies at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Validation`] when it is neither a picture nor a sound.
+    pub async fn upload(&self, caller: &Caller, path: &Path) -> Result<Upload, Error> {
+        let kinds = [MediaKind::Image, MediaKind::Audio];
+        let media_type = self.look_at("file", path, &kinds).await?;
+        let media_type = media_type.map_err(|wrong| Error::Validation(vec![wrong]))?;
+        let record = self.store_file(caller.account_id, FileKind::Input, media_type, path).await?;
+        self.storage().create_file(caller.account_id, record.clone()).await?;
+        Ok(Upload { url: self.file_url(&record.name), expires_at: record.expires_at })
+    }
+
+    /// Opens a file by its name, which is all that it takes to read it. `range` is in bytes, from the first to the one after
+    /// the last.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is unknown or has expired.
+    pub async fn open_file(
+        &self,
+        name: &str,
+        range: impl FnOnce(u64) -> Option<std::ops::Range<u64>> + Send,
+    ) -> Result<OpenFile, Error> {
+        let found = self.storage().file(name, self.clock().now()).await?;
+        let (_, record) = found.ok_or(Error::NotFound("file"))?;
+        let size = u64::try_from(record.size_bytes).unwrap_or_default();
+        let blob = self.inner.blobs.get_range(name, range(size)).await?;
+        Ok(OpenFile { record, body: blob.stream })
+    }
+
+    /// Where a file of ours is found.
+    pub fn file_url(&self, name: &str) -> String {
+        format!("{}/api/v2/files/{name}", self.inner.settings.public_url())
+    }
+
+    /// The name of a file of ours that `url` leads to.
+    pub(super) fn own_file_name<'a>(&self, url: &'a str) -> Option<&'a str> {
+        url.strip_prefix(self.inner.settings.public_url())?.strip_prefix("/api/v2/files/")
+    }
+
+    /// Stores the file at `path` under a fresh name. The record has still to be entered.
+    pub(super) async fn store_file(
+        &self,
+        account_id: AccountId,
+        kind: FileKind,
+        media_type: MediaType,
+        path: &Path,
+    ) -> Result<FileRecord, Error> {
+        let size = tokio::fs::metadata(path).await.map_err(|error| disk(&error))?.len();
+        let record = self.file_record(account_id, kind, media_type, size).await?;
+        self.inner.blobs.put_file(&record.name, path, &record.content_type).await?;
+        Ok(record)
+    }
+
+    /// Stores a small file under a fresh name. The record has still to be entered.
+    pub(super) async fn store_bytes(
+        &self,
+        account_id: AccountId,
+        kind: FileKind,
+        media_type: MediaType,
+        bytes: Vec<u8>,
+    ) -> Result<FileRecord, Error> {
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let record = self.file_record(account_id, kind, media_type, size).await?;
+        self.inner.blobs.put_bytes(&record.name, bytes.into(), &record.content_type).await?;
+        Ok(record)
+    }
+
+    async fn file_record(
+        &self,
+        account_id: AccountId,
+        kind: FileKind,
+        media_type: MediaType,
+        size: u64,
+    ) -> Result<FileRecord, Error> {
+        let created_at = self.clock().now();
+        let expires_at = match kind {
+            FileKind::Input => Some(created_at.plus_ms(INPUT_RETENTION_MS)),
+            FileKind::Result | FileKind::Thumbnail => self.results_expire_at(account_id, created_at).await?,
+        };
+        Ok(FileRecord {
+            name: random_name(media_type.extension())?,
+            kind,
+            content_type: media_type.content_type().to_owned(),
+            size_bytes: i64::try_from(size).unwrap_or(i64::MAX),
+            created_at,
+            expires_at,
+        })
+    }
+
+    /// Brings a file of ours to `path`.
+    pub(super) async fn download(&self, name: &str, path: &Path) -> Result<(), Error> {
+        let mut blob = self.inner.blobs.get_range(name, None).await?;
+        let mut file = File::create(path).await.map_err(|error| disk(&error))?;
+        while let Some(bytes) = blob.stream.try_next().await? {
+            file.write_all(&bytes).await.map_err(|error| disk(&error))?;
+        }
+        file.flush().await.map_err(|error| disk(&error))
+    }
+
+    /// Removes the bytes of files that were stored for a generation and not entered with its end: it had been ended before.
+    pub(crate) async fn discard(&self, files: &[FileRecord]) -> Result<(), Error> {
+        for file in files {
+            if self.storage().file(&file.name, file.created_at).await?.is_none() {
+                self.inner.blobs.delete(&file.name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Until when the account's plan keeps results.
+    async fn results_expire_at(
+        &self,
+        account_id: AccountId,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        let wallet = self.storage().ledger().wallet(account_id).await?;
+        let plan = wallet.running_cycle(now).map_or(FREE_PLAN, |cycle| cycle.plan.as_str());
+        let days = self.catalog().plan(plan).and_then(|plan| plan.retention_days);
+        Ok(days.map(|days| now.plus_ms(DAY_MS.saturating_mul(days.into()))))
+    }
+
+    /// Removes files whose time has come: first their bytes, then what is known of them.
+    pub(crate) async fn remove_expired_files(&self) -> Result<usize, Error> {
+        let expired = self.storage().expired_files(self.clock().now(), ROUND_LEN).await?;
+        for (account_id, name) in &expired {
+            self.inner.blobs.delete(name).await?;
+            self.storage().forget_file(*account_id, name).await?;
+        }
+        Ok(expired.len())
+    }
+}

@@ -1,0 +1,216 @@
+//! Files that go in: fetched from where the client names, or uploaded before; looked at, and refused, before anything is
+//! held.
+
+use super::{MAX_INPUT_BYTES, blocking};
+use crate::{App, Error};
+use domain::{
+    catalog::{Category, Model},
+    id::AccountId,
+    media::{InputFile, MediaCall},
+    params::{FieldError, ParamSpec},
+    port::{FetchFailure, FetchLimits},
+};
+use media::{Inspected, MediaKind, MediaType};
+use std::path::{Path, PathBuf};
+use storage::FileKind;
+use tempfile::TempDir;
+
+/// What speech is read from.
+const RECORDINGS: [MediaType; 7] = [
+    MediaType::Mp3,
+    MediaType::Mp4,
+    MediaType::Wav,
+    MediaType::M4a,
+    MediaType::Ogg,
+    MediaType::Flac,
+    MediaType::WebM,
+];
+
+/// A call with its files in place.
+pub(crate) struct Prepared {
+    pub(crate) call: MediaCall,
+    /// The folder of its files, gone when this is.
+    pub(crate) _folder: TempDir,
+}
+
+impl App {
+    /// Gets the files that `call` names by address.
+    pub(crate) async fn prepare(
+        &self,
+        account_id: AccountId,
+        model: &Model,
+        mut call: MediaCall,
+    ) -> Result<Prepared, Error> {
+        let folder = tempfile::tempdir().map_err(|error| disk(&error))?;
+        call.scratch = folder.path().to_owned();
+        let urls = model.params.iter().filter(|(_, spec)| matches!(spec, ParamSpec::Url { .. }));
+        let mut errors = Vec::new();
+        for (name, _) in urls {
+            let Some(url) = call.params.text(name).map(str::to_owned) else { continue };
+            match self.input(account_id, &call, name, &url).await? {
+                Ok(file) => {
+                    call.inputs.insert(name.clone(), file);
+                }
+                Err(wrong) => errors.push(wrong),
+            }
+        }
+        if errors.is_empty() {
+            Ok(Prepared { call, _folder: folder })
+        } else {
+            Err(Error::Validation(errors))
+        }
+    }
+
+    async fn input(
+        &self,
+        account_id: AccountId,
+        call: &MediaCall,
+        name: &str,
+        url: &str,
+    ) -> Result<Result<InputFile, FieldError>, Error> {
+        let path = call.scratch.join(name);
+        if let Err(wrong) = self.obtain(account_id, url, &path).await? {
+            return Ok(Err(FieldError::new(name, wrong)));
+        }
+        let media_type = match self.look_at(name, &path, &[MediaKind::Image]).await? {
+            Ok(media_type) => media_type,
+            Err(wrong) => return Ok(Err(wrong)),
+        };
+        let mut file = input_file(name, path, media_type).await?;
+        if self.inner.provider.wants_url(call, name) {
+            file.url = Some(self.hand_out(account_id, call, &file, media_type).await?);
+        }
+        Ok(Ok(file))
+    }
+
+    /// Brings the file at `url` to `path`: one of ours from where we keep it, another from the open internet.
+    async fn obtain(
+        &self,
+        account_id: AccountId,
+        url: &str,
+        path: &Path,
+    ) -> Result<Result<(), String>, Error> {
+        if let Some(name) = self.own_file_name(url) {
+            let found = self.storage().file(name, self.clock().now()).await?;
+            if found.is_none_or(|(owner, _)| owner != account_id) {
+                return Ok(Err("there is no such file here".to_owned()));
+            }
+            self.download(name, path).await?;
+            return Ok(Ok(()));
+        }
+        let limits = FetchLimits { max_bytes: MAX_INPUT_BYTES, allow_private: false };
+        match self.inner.fetch.fetch(url, limits, path).await {
+            Ok(_) => Ok(Ok(())),
+            Err(failure) if failure.is_about_url => Ok(Err(format!("cannot be fetched: {failure}"))),
+            Err(failure) => Err(not_kept(&failure)),
+        }
+    }
+
+    /// Finds out what a file is, and refuses what parameter `name` cannot be.
+    pub(super) async fn look_at(
+        &self,
+        name: &str,
+        path: &Path,
+        kinds: &[MediaKind],
+    ) -> Result<Result<MediaType, FieldError>, Error> {
+        let found = inspect(name, path).await?;
+        Ok(found.and_then(|Inspected { media_type, .. }| {
+            if kinds.contains(&media_type.kind()) {
+                return Ok(media_type);
+            }
+            let kinds = kinds.iter().map(|kind| describe(*kind));
+            Err(FieldError::new(name, "is a file of another kind").allowing(kinds))
+        }))
+    }
+
+    /// The recording that speech is read from, once it is found to be one, and no longer than `model` is sold for. One
+    /// without an index may not say how long it is; its bytes bound that.
+    pub(crate) async fn recording(
+        &self,
+        model: &Model,
+        path: PathBuf,
+    ) -> Result<Result<InputFile, FieldError>, Error> {
+        const NAME: &str = "audio";
+        let inspected = match inspect(NAME, &path).await? {
+            Ok(inspected) => inspected,
+            Err(wrong) => return Ok(Err(wrong)),
+        };
+        if !RECORDINGS.contains(&inspected.media_type) {
+            let allowed = RECORDINGS.map(MediaType::extension);
+            return Ok(Err(FieldError::new(NAME, "is a file of another kind").allowing(allowed)));
+        }
+        let max_ms = model.limits.max_audio_s.map(|max_s| max_s.saturating_mul(1_000));
+        if let (Some(max_ms), Some(duration_ms)) = (max_ms, inspected.duration_ms)
+            && duration_ms > max_ms
+        {
+            let message = format!("must play for at most {} s", max_ms / 1_000);
+            return Ok(Err(FieldError::new(NAME, message)));
+        }
+        Ok(Ok(input_file(NAME, path, inspected.media_type).await?))
+    }
+
+    /// An address of ours at which the vendor can fetch `file`.
+    async fn hand_out(
+        &self,
+        account_id: AccountId,
+        call: &MediaCall,
+        file: &InputFile,
+        media_type: MediaType,
+    ) -> Result<String, Error> {
+        if !self.inner.settings.is_public && !self.inner.provider.is_private(&call.vendor) {
+            let reason = "its vendor fetches inputs from this service, which has no public address";
+            let model = call.model_slug.clone();
+            return Err(Error::ModelUnavailable { model, reason, retry_after_s: None });
+        }
+        let stored = self.store_file(account_id, FileKind::Input, media_type, &file.path).await?;
+        self.storage().create_file(account_id, stored.clone()).await?;
+        Ok(self.file_url(&stored.name))
+    }
+}
+
+/// Finds out what a client's file is.
+async fn inspect(name: &str, path: &Path) -> Result<Result<Inspected, FieldError>, Error> {
+    let path = path.to_owned();
+    let inspected = blocking(move || media::inspect(&path)).await?;
+    Ok(inspected.map_err(|error| FieldError::new(name, format!("cannot be read: {error}"))))
+}
+
+/// A file on this machine's disk as an input.
+async fn input_file(name: &str, path: PathBuf, media_type: MediaType) -> Result<InputFile, Error> {
+    let bytes = tokio::fs::metadata(&path).await.map_err(|error| disk(&error))?.len();
+    Ok(InputFile {
+        file_name: format!("{name}.{}", media_type.extension()),
+        content_type: media_type.content_type().to_owned(),
+        bytes,
+        url: None,
+        path,
+    })
+}
+
+/// What kind of file a category's results are.
+pub fn result_kind(category: Category) -> MediaKind {
+    match category {
+        Category::Image | Category::Tool => MediaKind::Image,
+        Category::Video => MediaKind::Video,
+        Category::Music | Category::Tts | Category::Stt | Category::Text => MediaKind::Audio,
+    }
+}
+
+pub(super) fn disk(error: &std::io::Error) -> Error {
+    tracing::error!(%error, "this machine's disk");
+    Error::Overloaded
+}
+
+/// A file that could be fetched, and not be written.
+pub(super) fn not_kept(failure: &FetchFailure) -> Error {
+    tracing::error!(%failure, "this machine's disk");
+    Error::Overloaded
+}
+
+fn describe(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Image => "picture",
+        MediaKind::Video => "video",
+        MediaKind::Audio => "sound",
+    }
+}

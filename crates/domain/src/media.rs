@@ -1,0 +1,102 @@
+//! Generations of everything but conversations: pictures, video, sound, and text from sound or pictures.
+
+use crate::{
+    catalog::{Category, Upstream},
+    id::GenerationId,
+    params::Params,
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// A file that goes in, fetched or uploaded, checked and lying on this machine's disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// A name with the extension of its kind; some vendors judge by it.
+    pub file_name: String,
+    /// Its kind, as found by looking at it.
+    pub content_type: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Where the outside world can fetch it; `None` while this service has no public address.
+    pub url: Option<String>,
+}
+
+/// One generation, as a vendor's adapter gets it: priced, held, and read. What a job needs after its start is kept with
+/// it, so that it survives a restart; the files are not.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct MediaCall {
+    /// Whose hold pays for it.
+    pub generation_id: GenerationId,
+    /// The slug of the model.
+    pub model_slug: String,
+    /// The adapter's name.
+    pub vendor: String,
+    /// What is made.
+    pub category: Category,
+    /// The vendor's model and the settings always sent with it.
+    pub upstream: Upstream,
+    /// What the client asked for, completed with defaults.
+    pub params: Params,
+    /// Files by the parameter that names them: `image_url`, `face_url`, `audio`, …
+    #[serde(skip)]
+    pub inputs: BTreeMap<String, InputFile>,
+    /// A folder of this call's own for answers that are files.
+    #[serde(skip)]
+    pub scratch: PathBuf,
+    /// Where the vendor may tell us that a job has moved, where it does such things.
+    #[serde(skip)]
+    pub callback_url: Option<String>,
+    /// Milliseconds for starting it, and for an answer that comes at once; a job's polls have their own.
+    pub timeout_ms: i64,
+}
+
+/// What an adapter needs to go on with a job, in its own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct JobState(pub serde_json::Value);
+
+/// A job that runs at its vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// For the adapter, to ask again.
+    pub state: JobState,
+    /// Milliseconds after which asking again is of use.
+    pub poll_after_ms: i64,
+    /// Percent done, 0 to 100, where the vendor tells.
+    pub progress: Option<i64>,
+}
+
+/// How far a vendor is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// A job runs.
+    Job(Job),
+    /// It is done.
+    Done(Product),
+}
+
+/// What a vendor made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Product {
+    /// Text, for what makes text.
+    pub text: Option<String>,
+    /// Files, in the vendor's order.
+    pub files: Vec<ProductFile>,
+    /// The seed, where the vendor tells it.
+    pub seed: Option<i64>,
+    /// The model that answered, as the vendor names it.
+    pub upstream_model: Option<String>,
+}
+
+/// A file that a vendor made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProductFile {
+    /// Lies at the vendor's, for a while.
+    Url(String),
+    /// Came in the answer.
+    Bytes(Vec<u8>),
+    /// Came as the answer, and lies in the call's scratch folder.
+    Path(PathBuf),
+}

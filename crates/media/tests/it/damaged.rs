@@ -1,0 +1,62 @@
+//! Whatever the bytes, there is an answer, and soon.
+
+use crate::files::{FIXTURES, PICTURES, file, fixture, picture};
+use media::{ImageFormat, convert, inspect, sniff, thumbnail};
+use proptest::{collection::vec, prelude::*, sample::Index};
+use std::sync::LazyLock;
+
+/// One of each kind.
+static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let pictures = PICTURES.into_iter().map(|format| picture(20, 10, format));
+    let fixtures = FIXTURES.into_iter().map(|name| std::fs::read(fixture(name)).unwrap());
+    fixtures.chain(pictures).collect()
+});
+
+/// Has all of the crate look at it. What it says does not matter.
+fn check(bytes: &[u8]) {
+    let _ = sniff(bytes);
+    let file = file(bytes);
+    if let Ok(found) = inspect(file.path()) {
+        assert!(found.duration_ms.is_none_or(|ms| ms > 0));
+    }
+    let _ = convert(file.path(), ImageFormat::WebP);
+    let _ = thumbnail(file.path(), 8);
+}
+
+#[test]
+fn every_length_of_a_head() {
+    for bytes in FILES.iter() {
+        for length in 0..bytes.len().min(2_000) {
+            check(&bytes[..length]);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_bytes_behind_a_real_head(which in any::<Index>(), head in 0..200_usize, bytes in vec(any::<u8>(), 0..2_000)) {
+        let real = which.get(&FILES);
+        check(&[&real[..head.min(real.len())], &bytes].concat());
+    }
+
+    #[test]
+    fn damage(which in any::<Index>(), damage in vec((any::<Index>(), any::<u8>(), any::<bool>()), 1..8)) {
+        let mut bytes = which.get(&FILES).clone();
+        for (index, byte, is_cut) in &damage {
+            // Near the front, where the structure is.
+            let at = index.index(bytes.len().min(1_000));
+            if *is_cut && at > 100 { bytes.truncate(at) } else { bytes[at] = *byte }
+        }
+        check(&bytes);
+    }
+
+    #[test]
+    fn large_numbers(which in any::<Index>(), at in any::<Index>(), number in prop_oneof![Just(0_u32), Just(1), Just(u32::MAX), Just(0x7fff_ffff)]) {
+        let mut bytes = which.get(&FILES).clone();
+        let at = at.index(bytes.len() - 4);
+        bytes[at..at + 4].copy_from_slice(&number.to_be_bytes());
+        check(&bytes);
+    }
+}

@@ -1,0 +1,203 @@
+//! Jobs that run at vendors. A worker claims those that are due, for a while; what it finds is written only while the claim
+//! is still its own.
+
+use crate::{
+    Error, Storage,
+    entity::{job, job_directory},
+};
+use domain::{
+    id::{AccountId, GenerationId},
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+    Statement, sea_query::Expr,
+};
+
+/// A job that was just started.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Whose.
+    pub account_id: AccountId,
+    /// For which generation.
+    pub generation_id: GenerationId,
+    /// The call, as JSON.
+    pub call: String,
+    /// The adapter's state, as JSON.
+    pub state: String,
+    /// Percent done, where the vendor tells.
+    pub progress: Option<i64>,
+    /// When to ask after it.
+    pub poll_at: Timestamp,
+    /// When to give it up.
+    pub deadline_at: Timestamp,
+    /// What the vendor's callback is known by, where it has one.
+    pub token: Option<String>,
+}
+
+/// A job that this worker may ask after until its lease ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedJob {
+    /// Whose.
+    pub account_id: AccountId,
+    /// For which generation.
+    pub generation_id: GenerationId,
+    /// The call, as JSON.
+    pub call: String,
+    /// The adapter's state, as JSON.
+    pub state: String,
+    /// How often it was asked after.
+    pub polls: i64,
+    /// When to give it up.
+    pub deadline_at: Timestamp,
+    /// Under which claim.
+    pub claim: i64,
+}
+
+/// What asking found, for a job that goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobUpdate {
+    /// The adapter's state, as JSON.
+    pub state: String,
+    /// Percent done, where the vendor tells.
+    pub progress: Option<i64>,
+    /// When to ask again.
+    pub poll_at: Timestamp,
+}
+
+impl Storage {
+    /// Stores a job, with a flush: from here on it survives everything.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn create_job(&self, new: NewJob) -> Result<(), Error> {
+        let transaction = self.db.begin().await?;
+        let row = job::ActiveModel {
+            account_id: Set(new.account_id.0),
+            generation_id: Set(new.generation_id.0),
+            call: Set(new.call),
+            state: Set(new.state),
+            progress: Set(new.progress),
+            polls: Set(0),
+            poll_at_ms: Set(new.poll_at.unix_ms()),
+            deadline_at_ms: Set(new.deadline_at.unix_ms()),
+            claim: Set(0),
+            leased_until_ms: Set(0),
+        };
+        job::Entity::insert(row).exec_without_returning(&transaction).await?;
+        if let Some(token) = new.token {
+            let entry = job_directory::ActiveModel {
+                token: Set(token),
+                account_id: Set(new.account_id.0),
+                generation_id: Set(new.generation_id.0),
+            };
+            job_directory::Entity::insert(entry).exec_without_returning(&transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Claims up to `limit` jobs that are due at `now`, until `leased_until`. No two workers get the same one: the update's
+    /// own condition repeats the test, and PostgreSQL skips rows that another is just claiming.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn claim_jobs(
+        &self,
+        now: Timestamp,
+        leased_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ClaimedJob>, Error> {
+        let lock = if self.db.backend() == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
+        let sql = format!(
+            "UPDATE jobs SET claim = claim + 1, polls = polls + 1, leased_until_ms = $2
+            WHERE (account_id, generation_id) IN (
+                    SELECT account_id, generation_id FROM jobs
+                    WHERE poll_at_ms <= $1 AND leased_until_ms <= $1 ORDER BY poll_at_ms LIMIT $3 {lock}
+                ) AND poll_at_ms <= $1 AND leased_until_ms <= $1
+            RETURNING *"
+        );
+        let values = [now.unix_ms().into(), leased_until.unix_ms().into(), i64::from(limit).into()];
+        let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
+        let rows = self.db.writer().query_all_raw(statement).await?;
+        rows.iter()
+            .map(|row| {
+                let row = job::Model::from_query_result(row, "")?;
+                Ok(ClaimedJob {
+                    account_id: AccountId(row.account_id),
+                    generation_id: GenerationId(row.generation_id),
+                    call: row.call,
+                    state: row.state,
+                    polls: row.polls,
+                    deadline_at: Timestamp::from_unix_ms(row.deadline_at_ms),
+                    claim: row.claim,
+                })
+            })
+            .collect()
+    }
+
+    /// Writes down how far a claimed job is and gives it back. `false` when the claim is no longer this worker's.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn update_job(&self, job: &ClaimedJob, update: JobUpdate) -> Result<bool, Error> {
+        let written = job::Entity::update_many()
+            .col_expr(job::Column::State, Expr::value(update.state))
+            .col_expr(job::Column::Progress, Expr::value(update.progress))
+            .col_expr(job::Column::PollAtMs, Expr::value(update.poll_at.unix_ms()))
+            .col_expr(job::Column::LeasedUntilMs, Expr::value(0_i64))
+            .filter(job::Column::AccountId.eq(job.account_id.0))
+            .filter(job::Column::GenerationId.eq(job.generation_id.0))
+            .filter(job::Column::Claim.eq(job.claim))
+            .exec(self.db.writer())
+            .await?;
+        Ok(written.rows_affected == 1)
+    }
+
+    /// The job of a generation: its call, its state, and its progress.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn job(
+        &self,
+        account_id: AccountId,
+        generation_id: GenerationId,
+    ) -> Result<Option<(String, String, Option<i64>)>, Error> {
+        let key = (account_id.0, generation_id.0);
+        let row = job::Entity::find_by_id(key).one(self.db.reader()).await?;
+        Ok(row.map(|row| (row.call, row.state, row.progress)))
+    }
+
+    /// Forgets the job of a generation that has ended.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn forget_job(&self, account_id: AccountId, generation_id: GenerationId) -> Result<(), Error> {
+        let transaction = self.db.begin().await?;
+        job_directory::Entity::delete_many()
+            .filter(job_directory::Column::AccountId.eq(account_id.0))
+            .filter(job_directory::Column::GenerationId.eq(generation_id.0))
+            .exec(&transaction)
+            .await?;
+        job::Entity::delete_by_id((account_id.0, generation_id.0)).exec(&transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Makes the job of that token due now: a vendor says that it has moved. `false` when there is no such job.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn hasten_job(&self, token: &str, now: Timestamp) -> Result<bool, Error> {
+        let Some(entry) = job_directory::Entity::find_by_id(token).one(self.db.reader()).await? else {
+            return Ok(false);
+        };
+        let written = job::Entity::update_many()
+            .col_expr(job::Column::PollAtMs, Expr::value(now.unix_ms()))
+            .filter(job::Column::AccountId.eq(entry.account_id))
+            .filter(job::Column::GenerationId.eq(entry.generation_id))
+            .exec(self.db.writer())
+            .await?;
+        Ok(written.rows_affected == 1)
+    }
+}
