@@ -66,6 +66,23 @@ pub(crate) async fn ensure_mode(storage: &Storage, mode: Mode) -> Result<(), Err
     )))
 }
 
+/// A sandbox's jobs are no real vendor's: a worker on its database must find every vendor on this machine or its network.
+pub(crate) async fn refuse_real_vendors_for_sandbox(
+    settings: &Settings,
+    storage: &Storage,
+) -> Result<(), Error> {
+    let is_real = |vendor: &VendorSettings| {
+        vendor.api_key.is_some() && !vendor.base_url.as_deref().is_some_and(leads_to_private)
+    };
+    let real = settings.providers.iter().find(|(_, vendor)| is_real(vendor));
+    match (storage.mode().await?, real) {
+        (Some(Mode::Sandbox), Some((name, _))) => Err(Error::Other(format!(
+            "this database is marked sandbox, and provider {name} is a real vendor: give it a base_url of the sandbox's"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Points every vendor that `sandbox` speaks for at it, and leaves no way to the others. What else is set for a vendor
 /// stays.
 pub(crate) fn use_sandbox(settings: &mut Settings, sandbox: &sandbox::Sandbox) {

@@ -162,7 +162,8 @@ mod tests {
             ("app", "sqlx", false),
             ("providers", "reqwest", true),
             ("neuralbox", "reqwest", true),
-            ("sandbox", "reqwest", false),
+            ("sandbox", "reqwest", true),
+            ("api", "reqwest", false),
         ] {
             check_one(name, dependency, None, is_allowed);
             check_one(name, dependency, Some("dev"), true);

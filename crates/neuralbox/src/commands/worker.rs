@@ -14,10 +14,15 @@ pub(crate) async fn run(settings: Settings, once: bool, as_of: Option<String>) -
     };
     let storage = wiring::connect(&settings, clock.clone()).await?;
     wiring::require_schema(&settings, &storage).await?;
+    wiring::refuse_real_vendors_for_sandbox(&settings, &storage).await?;
     let app = wiring::app(&settings, storage, false, None, clock)?;
     if once {
         let done = app.recover().await?;
-        println!("released {} holds, swept {} cycles", done.released_holds, done.expired_cycles);
+        let polled = app.poll_jobs().await?;
+        println!(
+            "released {} holds, swept {} cycles, asked after {polled} jobs, removed {} files",
+            done.released_holds, done.expired_cycles, done.removed_files
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let stop = signals::stop_token()?;
