@@ -75,8 +75,8 @@ async fn a_client_that_leaves_before_its_answer_changes_nothing(database: TestDa
     let request = service
         .request(Method::POST, "/api/v2/generate", &account.key)
         .header("content-type", "application/json")
-        .body(json!({ "model": "gpt-5", "prompt": "[[delay:400]] hello" }).to_string())
-        .timeout(Duration::from_millis(150));
+        .body(json!({ "model": "gpt-5", "prompt": "[[delay:1500]] hello" }).to_string())
+        .timeout(Duration::from_millis(700));
     assert!(request.send().await.unwrap_err().is_timeout());
     eventually(async || {
         let report = service.assert_verifies().await;

@@ -145,7 +145,7 @@ async fn oversized_answers_are_refused() {
 #[tokio::test]
 async fn slow_answers_time_out() {
     for subject in SUBJECTS {
-        let (call, _folder) = on_disk(MediaCall { timeout_ms: 100, ..subject.call() });
+        let (call, _folder) = on_disk(MediaCall { timeout_ms: 400, ..subject.call() });
         let server = RawServer::start(Vec::new(), Then::Hang).await;
         let error = made(&client(&call, &server.url, quick()), &call).await.unwrap_err();
         assert_eq!(error.kind, ProviderErrorKind::Timeout, "{}", subject.slug);

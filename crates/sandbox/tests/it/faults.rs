@@ -199,7 +199,7 @@ async fn cut_bodies_begin_well() {
 #[tokio::test]
 async fn hanging_streams_send_one_delta_and_hanging_answers_nothing() {
     let lab = Lab::start().await;
-    let patience = Duration::from_millis(150);
+    let patience = Duration::from_millis(400);
     for endpoint in ENDPOINTS {
         let body = endpoint.body("[[fault:hang]]", false).to_string();
         let request = lab.request(reqwest::Method::POST, endpoint.service, &endpoint.path(false)).body(body);
