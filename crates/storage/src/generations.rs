@@ -8,7 +8,7 @@ use domain::{
     id::{AccountId, CycleId, GenerationId, KeyId, NodeId},
     time::Timestamp,
 };
-use sea_orm::{ConnectionTrait, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
 
 /// Where a generation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,11 +126,7 @@ impl Storage {
                     OR (j.generation_id IS NULL AND (n.status IS NULL OR n.status <> 'alive')))
             LIMIT $2";
         let values = [deadline_before.unix_ms().into(), i64::from(limit).into()];
-        let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
-        let rows = self.db.reader().query_all_raw(statement).await?;
-        rows.iter()
-            .map(|row| Ok((AccountId(row.try_get("", "account_id")?), GenerationId(row.try_get("", "id")?))))
-            .collect()
+        self.holds(sql, values).await
     }
 
     /// Holds that `node_id` took before `created_before`, that are still open and run as no job, a thousand at most.
@@ -145,8 +141,14 @@ impl Storage {
         let sql = "SELECT g.account_id, g.id FROM generations g
                 LEFT JOIN jobs j ON j.account_id = g.account_id AND j.generation_id = g.id
             WHERE g.status = 'pending' AND g.node_id = $1 AND g.created_at_ms < $2 AND j.generation_id IS NULL
-            ORDER BY g.account_id, g.id LIMIT 1000";
+            LIMIT 1000";
         let values = [node_id.0.into(), created_before.unix_ms().into()];
+        self.holds(sql, values).await
+    }
+
+    /// The holds that `sql` names, in no order: for the sake of one, SQLite would leave the index of what is pending and walk
+    /// through every generation there is.
+    async fn holds(&self, sql: &str, values: [Value; 2]) -> Result<Vec<(AccountId, GenerationId)>, Error> {
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
         let rows = self.db.reader().query_all_raw(statement).await?;
         rows.iter()
