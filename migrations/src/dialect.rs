@@ -5,14 +5,15 @@ use sea_orm_migration::{
     sea_orm::{ConnectionTrait, DbBackend, DbErr},
 };
 
-/// Runs statements that both databases read. In `CREATE TABLE`, `BIGINT` becomes SQLite's `INTEGER`, and its tables are
-/// strict and clustered by their primary key.
+/// Runs statements that both databases read. `BIGINT` becomes SQLite's `INTEGER`, and its tables are strict and clustered
+/// by their primary key.
 pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     for statement in statements {
         let is_table = statement.trim_start().starts_with("CREATE TABLE");
         let statement = match manager.get_database_backend() {
-            DbBackend::Sqlite if is_table => {
-                format!("{} STRICT, WITHOUT ROWID", statement.replace("BIGINT", "INTEGER"))
+            DbBackend::Sqlite => {
+                let suffix = if is_table { " STRICT, WITHOUT ROWID" } else { "" };
+                format!("{}{suffix}", statement.replace("BIGINT", "INTEGER"))
             }
             _ => (*statement).to_owned(),
         };

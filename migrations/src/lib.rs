@@ -8,6 +8,7 @@ mod m20261122_000001_installation;
 mod m20261122_000002_accounts;
 mod m20261122_000003_ledger;
 mod m20261122_000004_media;
+mod m20261122_000005_media_work;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_accounts::Migration),
             Box::new(m20261122_000003_ledger::Migration),
             Box::new(m20261122_000004_media::Migration),
+            Box::new(m20261122_000005_media_work::Migration),
         ]
     }
 }

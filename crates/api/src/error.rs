@@ -55,6 +55,12 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
+    /// A range of bytes that lies outside a file of `size`.
+    pub(crate) fn range_not_satisfiable(size: u64) -> Self {
+        let message = format!("the file has {size} bytes, and none of them is in the range");
+        Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable", message)
+    }
+
     /// A body over its limit.
     pub(crate) fn payload_too_large(limit: &str) -> Self {
         let message = format!("the body is over the limit of {limit}");
@@ -81,7 +87,12 @@ impl ApiError {
             "provider_error" => (StatusCode::INTERNAL_SERVER_ERROR, "provider_error"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         };
-        Self::new(status, code, record.error_message.clone().unwrap_or_default()).of_generation(record.id)
+        let retry_after_s = (code == "overloaded").then_some(OVERLOADED_RETRY_AFTER_S);
+        let details = record.error_details.as_deref().and_then(|json| serde_json::from_str(json).ok());
+        let message = record.error_message.clone().unwrap_or_default();
+        Self { retry_after_s, ..Self::new(status, code, message) }
+            .with_details(details.unwrap_or_default())
+            .of_generation(record.id)
     }
 
     /// Nothing of that name.
@@ -124,6 +135,7 @@ impl From<Error> for ApiError {
                 Self::new(StatusCode::PAYMENT_REQUIRED, code, message)
                     .with_details(json!({ "required": required, "available": available }))
             }
+            Error::UploadTooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, message),
             Error::ModelUnavailable { retry_after_s, .. } => {
                 Self { retry_after_s, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message) }
             }

@@ -1,52 +1,96 @@
 //! `multipart/form-data` with one file in it, which goes to disk as it comes.
 
 use crate::error::ApiError;
-use app::{MAX_INPUT_BYTES, Spooled};
-use axum::extract::{
-    Multipart,
-    multipart::{Field, MultipartError},
+use app::{Expected, MAX_INPUT_BYTES, Spool, Spooled};
+use axum::{
+    extract::{
+        DefaultBodyLimit, Multipart,
+        multipart::{Field, MultipartError},
+    },
+    http::{HeaderMap, header},
 };
 use domain::params::FieldError;
 use std::{collections::BTreeMap, time::Duration};
-use tokio::{fs::File, io::AsyncWriteExt};
 
 /// Bytes of a part that is no file.
 const MAX_TEXT_BYTES: usize = 1_000;
+/// Bytes of a form around its file.
+const AROUND_BYTES: u64 = 64 * 1024;
+/// Bytes of a whole form.
+const MAX_FORM_BYTES: u64 = MAX_INPUT_BYTES + AROUND_BYTES;
 /// How long a client may be silent before its form is complete.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How long the rest of a form is read that is refused already.
+const LINGER: Duration = Duration::from_secs(5);
 
-/// A form, its parts in whatever order they came.
-pub(crate) struct Form {
-    /// The file.
-    pub(crate) file: Spooled,
-    /// The other parts.
-    pub(crate) texts: BTreeMap<String, String>,
+/// The parts that a form may have.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts {
+    /// The one that is a file.
+    pub(crate) file: &'static str,
+    /// What the file is to be.
+    pub(crate) expected: Expected,
+    /// The others.
+    pub(crate) texts: &'static [&'static str],
 }
 
-/// Reads a form whose file is in part `file_part` and whose other parts are among `text_parts`.
+/// Those of a form that are no file, by their names.
+pub(crate) type Texts = BTreeMap<String, String>;
+
+/// The limit on a body that brings a file.
+pub(crate) fn body_limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(usize::try_from(MAX_FORM_BYTES).unwrap_or(usize::MAX))
+}
+
+/// Reads a form, its parts in whatever order they come. `admit` may refuse it by what came before the file, which is then
+/// not read.
 pub(crate) async fn read(
+    headers: &HeaderMap,
     mut multipart: Multipart,
-    file_part: &str,
-    text_parts: &[&str],
-) -> Result<Form, ApiError> {
+    parts: Parts,
+    admit: impl Fn(&Texts) -> Result<(), ApiError>,
+) -> Result<(Spooled, Texts), ApiError> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > MAX_FORM_BYTES) {
+        return Err(app::Error::UploadTooLarge.into());
+    }
+    let read = read_parts(&mut multipart, parts, admit).await;
+    if read.is_err() {
+        tokio::spawn(let_go(multipart));
+    }
+    read
+}
+
+/// Reads on for a moment: a client that is still sending would find its connection closed in place of its answer.
+async fn let_go(mut multipart: Multipart) {
+    let rest = async { while let Ok(Some(_)) = multipart.next_field().await {} };
+    let _ = tokio::time::timeout(LINGER, rest).await;
+}
+
+async fn read_parts(
+    multipart: &mut Multipart,
+    parts: Parts,
+    admit: impl Fn(&Texts) -> Result<(), ApiError>,
+) -> Result<(Spooled, Texts), ApiError> {
     let mut file = None;
-    let mut texts = BTreeMap::new();
+    let mut texts = Texts::new();
     while let Some(field) = in_time(multipart.next_field()).await? {
         let name = field.name().unwrap_or_default().to_owned();
-        if name == file_part && file.is_none() {
-            file = Some(spool(field).await?);
-        } else if text_parts.contains(&name.as_str()) && !texts.contains_key(&name) {
+        if name == parts.file && file.is_none() {
+            admit(&texts)?;
+            file = Some(spool(field, parts).await?);
+        } else if parts.texts.contains(&name.as_str()) && !texts.contains_key(&name) {
             let text = read_text(field, &name).await?;
             texts.insert(name, text);
         } else {
-            let allowed = std::iter::once(file_part).chain(text_parts.iter().copied());
+            let allowed = std::iter::once(parts.file).chain(parts.texts.iter().copied());
             let error = FieldError::new(name, "is not known here, or stands twice").allowing(allowed);
             return Err(ApiError::field(error));
         }
     }
     match file {
-        Some(file) => Ok(Form { file, texts }),
-        None => Err(ApiError::field(FieldError::new(file_part, "a file is needed"))),
+        Some(file) => Ok((file, texts)),
+        None => Err(ApiError::field(FieldError::new(parts.file, "a file is needed"))),
     }
 }
 
@@ -63,18 +107,12 @@ async fn read_text(mut field: Field<'_>, name: &str) -> Result<String, ApiError>
     text.ok_or_else(|| ApiError::field(FieldError::new(name, "must be UTF-8 without U+0000")))
 }
 
-async fn spool(mut field: Field<'_>) -> Result<Spooled, ApiError> {
-    let folder = tempfile::tempdir().map_err(|error| disk(&error))?;
-    let path = folder.path().join("upload");
-    let mut file = File::create(&path).await.map_err(|error| disk(&error))?;
-    let mut left = MAX_INPUT_BYTES;
+async fn spool(mut field: Field<'_>, parts: Parts) -> Result<Spooled, ApiError> {
+    let mut spool = Spool::begin(parts.file, parts.expected).await?;
     while let Some(chunk) = in_time(field.chunk()).await? {
-        let len = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-        left = left.checked_sub(len).ok_or_else(|| ApiError::payload_too_large("25 MB"))?;
-        file.write_all(&chunk).await.map_err(|error| disk(&error))?;
+        spool.write(&chunk).await?;
     }
-    file.flush().await.map_err(|error| disk(&error))?;
-    Ok(Spooled { folder, path })
+    Ok(spool.finish().await?)
 }
 
 async fn in_time<T>(reading: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
@@ -85,12 +123,7 @@ async fn in_time<T>(reading: impl Future<Output = Result<T, MultipartError>>) ->
 
 fn unreadable(error: &MultipartError) -> ApiError {
     match error.status() {
-        axum::http::StatusCode::PAYLOAD_TOO_LARGE => ApiError::payload_too_large("25 MB"),
+        axum::http::StatusCode::PAYLOAD_TOO_LARGE => app::Error::UploadTooLarge.into(),
         _ => ApiError::bad_request(format!("the form could not be read: {error}")),
     }
-}
-
-fn disk(error: &std::io::Error) -> ApiError {
-    tracing::error!(%error, "this machine's disk");
-    app::Error::Overloaded.into()
 }

@@ -3,10 +3,10 @@
 
 use crate::{
     error::ApiError,
-    request_id,
+    form, request_id,
     routes::{balance, callbacks, files, generate, health, models, packages, plans, stt},
 };
-use app::{App, MAX_INPUT_BYTES};
+use app::App;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -17,14 +17,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 /// The largest request body, in bytes: a conversation with a few pictures in it.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
-
-/// Bytes of a form around a file.
-const FORM_BYTES: usize = 64 * 1024;
-
-/// The limit on a body that brings a file.
-fn uploads() -> DefaultBodyLimit {
-    DefaultBodyLimit::max(usize::try_from(MAX_INPUT_BYTES).unwrap_or(usize::MAX).saturating_add(FORM_BYTES))
-}
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +77,8 @@ pub const ROUTES: [Route; 16] = [
     Route::post("/api/v2/generate/stream", Access::Key, || post(generate::stream::stream)).reaching_vendor(),
     Route::get("/api/v2/generate/{id}", Access::AnyPlanKey, || get(generate::show::show)),
     Route::delete("/api/v2/generate/{id}", Access::AnyPlanKey, || delete(generate::cancel::cancel)),
-    Route::post("/api/v2/stt", Access::Key, || post(stt::create).layer(uploads())).reaching_vendor(),
-    Route::post("/api/v2/files", Access::Key, || post(files::create).layer(uploads())),
+    Route::post("/api/v2/stt", Access::Key, || post(stt::create).layer(form::body_limit())).reaching_vendor(),
+    Route::post("/api/v2/files", Access::Key, || post(files::create).layer(form::body_limit())),
     // Its name is what it takes to read a file, and nobody can guess it.
     Route::get("/api/v2/files/{name}", Access::Public, || get(files::show)),
     Route::post("/api/v2/callbacks/{token}", Access::Public, || post(callbacks::create)),

@@ -2,10 +2,11 @@
 
 use domain::{
     id::GenerationId,
-    ledger::Refusal,
+    ledger::{Failure, Refusal},
     params::FieldError,
     port::{ProviderError, ProviderErrorKind},
 };
+use serde_json::json;
 use storage::{BlobError, LedgerError};
 
 /// Why a use-case did not do what was asked. Nothing was charged, except where a case says otherwise.
@@ -46,6 +47,9 @@ pub enum Error {
         /// Seconds after which it is worth coming back, where that is known.
         retry_after_s: Option<u32>,
     },
+    /// An upload has more than [`crate::MAX_INPUT_BYTES`].
+    #[error("the upload is over the limit of 25 MB")]
+    UploadTooLarge,
     /// The vendor refused the content.
     #[error("the vendor refused the content; nothing was charged")]
     ContentRefused,
@@ -88,6 +92,7 @@ impl Error {
             Self::InsufficientPlan { .. } => "insufficient_plan",
             Self::NotFound(_) => "not_found",
             Self::Validation(_) | Self::EmailTaken => "validation_error",
+            Self::UploadTooLarge => "payload_too_large",
             Self::InsufficientTokens { .. } => "insufficient_tokens",
             Self::ModelUnavailable { .. } => "model_unavailable",
             Self::ContentRefused => "content_refused",
@@ -97,6 +102,26 @@ impl Error {
             Self::Canceled => "canceled",
             Self::Interrupted | Self::Internal(_) => "internal_error",
         }
+    }
+
+    /// What goes on record of a generation that failed so. What is for the log alone does not.
+    pub(crate) fn failure(&self) -> Failure {
+        let (message, details) = match self {
+            Self::Internal(cause) => {
+                tracing::error!(cause, "a generation failed");
+                (Self::Interrupted.to_string(), None)
+            }
+            Self::Provider { provider, kind } => {
+                (self.to_string(), Some(json!({ "provider": provider, "kind": kind.name() }).to_string()))
+            }
+            other => (other.to_string(), None),
+        };
+        Failure { error_code: self.code().to_owned(), message, details }
+    }
+
+    /// Whether what was tried may well succeed the next time: the trouble is on our side, or lasts for a while.
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(self, Self::Overloaded | Self::Internal(_) | Self::OutcomeUnknown)
     }
 
     /// What a vendor's error is to the client of `model`.
@@ -115,6 +140,7 @@ impl Error {
                 unavailable("the vendor keeps failing and is left alone for now")
             }
             ProviderErrorKind::Busy => unavailable("the vendor has too much to do for us"),
+            ProviderErrorKind::Local => Self::Overloaded,
             kind @ (ProviderErrorKind::Timeout
             | ProviderErrorKind::Overloaded
             | ProviderErrorKind::RateLimited

@@ -10,13 +10,13 @@ mod task;
 
 pub(crate) use in_flight::InFlight;
 pub use running::{Finished, Running};
+pub(crate) use task::in_time;
 
-use crate::{App, Caller, Error, FailedGeneration};
+use crate::{App, Caller, Error, FailedGeneration, Spooled};
 use domain::params::FieldError;
 use running::Progress;
 use serde_json::{Map, Value};
-use std::path::PathBuf;
-use tempfile::TempDir;
+use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -31,15 +31,6 @@ pub struct GenerateRequest {
     pub errors: Vec<FieldError>,
     /// The sound of speech to text.
     pub audio: Option<Spooled>,
-}
-
-/// An upload that lies on this machine's disk, in a folder of its own.
-#[derive(Debug)]
-pub struct Spooled {
-    /// The folder, gone when this is.
-    pub folder: TempDir,
-    /// The file in it.
-    pub path: PathBuf,
 }
 
 impl App {
@@ -58,6 +49,7 @@ impl App {
         }
         let order = self.read_order(caller, request).await?;
         let (id, is_async) = (order.generation_id, order.is_async);
+        let patience = Duration::from_millis(u64::try_from(order.timeout_ms).unwrap_or_default());
         let (model_slug, is_stream) = (order.model_slug.clone(), order.is_stream);
         let span = tracing::info_span!(
             "generation",
@@ -75,7 +67,7 @@ impl App {
             drop(entered);
         };
         self.inner.tasks.spawn(work.instrument(span));
-        let running = Running { id, model_slug, is_stream, is_async, progress, read_bytes: 0 };
+        let running = Running { id, model_slug, is_stream, is_async, patience, progress, read_bytes: 0 };
         running.begun().await
     }
 }

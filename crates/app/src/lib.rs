@@ -1,6 +1,7 @@
 //! The use-cases. Each is a method of [`App`], called by the API, the worker and the command line alike.
 
 mod accounts;
+mod answer_times;
 mod authenticate;
 mod error;
 mod generate;
@@ -14,10 +15,11 @@ mod sell;
 mod spend;
 
 pub use accounts::{CreateAccount, CreatedAccount, CreatedKey};
+pub use answer_times::AnswerTimes;
 pub use authenticate::Caller;
 pub use error::{Error, FailedGeneration};
-pub use generate::{Finished, GenerateRequest, Running, Spooled};
-pub use media::{MAX_INPUT_BYTES, OpenFile, Upload, ends_job, result_kind};
+pub use generate::{Finished, GenerateRequest, Running};
+pub use media::{Expected, MAX_INPUT_BYTES, OpenFile, Round, Spool, Spooled, Upload, ends_job, result_kind};
 pub use node::HEARTBEAT_MS;
 pub use records::{Balance, GenerationView};
 pub use recover::Recovered;
@@ -40,6 +42,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 use storage::{Blobs, Storage};
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// What a deployment decides about the use-cases.
@@ -47,10 +50,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct AppSettings {
     /// Whether vendors are the sandbox, where retirement days do not apply.
     pub is_sandbox: bool,
-    /// Milliseconds that an answer may take that comes at once, retries included, unless the catalog says otherwise.
-    pub call_timeout_ms: i64,
+    /// How long answers may take that come at once, unless the catalog says otherwise.
+    pub answer_timeout_ms: AnswerTimes,
     /// Milliseconds that a job may take at its vendor, unless the catalog says otherwise.
     pub job_timeout_ms: i64,
+    /// Bytes that a result may have.
+    pub max_result_bytes: u64,
+    /// Jobs that this process works at at the same time: asks after, and fetches what they made.
+    pub jobs_at_once: usize,
     /// Prefix of every URL handed out; no slash at the end.
     pub public_url: String,
     /// Whether the outside world reaches this service there.
@@ -100,6 +107,8 @@ struct Inner {
     watch: Mutex<Watch>,
     in_flight: InFlight,
     spend: Spend,
+    /// Places for jobs that are worked at.
+    job_room: Arc<Semaphore>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -116,6 +125,7 @@ impl App {
             catalog,
             clock,
             spend: Spend::new(settings.daily_spend_micro_usd.clone()),
+            job_room: Arc::new(Semaphore::new(settings.jobs_at_once.min(Semaphore::MAX_PERMITS))),
             settings,
             keys: KeyCache::new(),
             node: Mutex::new(None),
@@ -160,7 +170,7 @@ impl App {
         Ok(self.storage().ledger().verify().await?)
     }
 
-    /// Lets running generations finish, and gives back what does not in time. Takes no more of them. [`App::sign_off`]
+    /// Lets running generations and work at jobs finish, and gives back what does not in time. Takes no more of them. [`App::sign_off`]
     /// follows when the heartbeat has ended.
     pub async fn shut_down(&self) {
         self.inner.tasks.close();

@@ -1,23 +1,36 @@
 //! Generations of files: inputs before the hold, jobs while they run, and results on their way to the client.
 
+mod callbacks;
 mod cancel;
 mod files;
 mod finish;
 mod inputs;
 mod jobs;
+mod rounds;
+mod spool;
+mod visit;
 mod wait;
 
 pub use files::{OpenFile, Upload};
 pub(crate) use inputs::Prepared;
 pub use inputs::result_kind;
 pub use jobs::ends_job;
+pub use rounds::Round;
+pub use spool::{Expected, Spool, Spooled};
 
 use domain::time::DAY_MS;
+use std::time::Duration;
 
 /// Bytes that a picture or a sound may have that goes in.
 pub const MAX_INPUT_BYTES: u64 = 25 * 1_000 * 1_000;
 /// Milliseconds for which a client's upload is kept.
 const INPUT_RETENTION_MS: i64 = DAY_MS;
+
+/// How long what a vendor made may take from there to our own store.
+const FINISH_LIMIT: Duration = Duration::from_secs(600);
+/// Milliseconds for which the file of a generation is kept that has not been settled: well above [`FINISH_LIMIT`] and what a
+/// settle may take. A file that is older belongs to a process that died.
+const UNSETTLED_MS: i64 = 3_600_000;
 
 /// A name that nobody can guess: 160 random bits and the extension of its kind.
 fn random_name(extension: &str) -> Result<String, crate::Error> {

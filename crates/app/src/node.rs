@@ -101,5 +101,5 @@ impl App {
 
 /// What the record says of a generation whose process was lost.
 pub(crate) fn lost() -> Failure {
-    Failure { error_code: "internal_error".to_owned(), message: Error::Interrupted.to_string() }
+    Error::Interrupted.failure()
 }

@@ -59,7 +59,7 @@ impl App {
         let wallet = self.storage().ledger().wallet(caller.account_id).await?;
         let progress = match record.status {
             GenerationStatus::Pending => {
-                self.storage().job(caller.account_id, id).await?.and_then(|job| job.2)
+                self.storage().job(caller.account_id, id).await?.and_then(|job| job.progress)
             }
             GenerationStatus::Completed | GenerationStatus::Failed => None,
         };

@@ -33,7 +33,8 @@ async fn mind_own_holds(app: &App, stop: &CancellationToken) {
     }
 }
 
-/// Does what is due, round after round, until `stop`. A round under way is finished, not cut.
+/// Does what is due, round after round, until `stop`. A round under way is finished, not cut; work at jobs goes on until
+/// [`App::shut_down`].
 pub async fn work(app: App, stop: CancellationToken) {
     tokio::join!(recover(&app, &stop), poll(&app, &stop));
 }

@@ -78,7 +78,7 @@ pub enum Made {
 }
 
 /// What a vendor made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Product {
     /// Text, for what makes text.
     pub text: Option<String>,
@@ -90,8 +90,16 @@ pub struct Product {
     pub upstream_model: Option<String>,
 }
 
+impl Product {
+    /// Whether its file has still to be fetched from the vendor, which keeps it for a while.
+    pub fn is_at_vendor(&self) -> bool {
+        matches!(self.files.first(), Some(ProductFile::Url(_)))
+    }
+}
+
 /// A file that a vendor made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProductFile {
     /// Lies at the vendor's, for a while.
     Url(String),

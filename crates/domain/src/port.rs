@@ -4,10 +4,11 @@ use crate::{
     catalog::{Category, Upstream},
     id::GenerationId,
     media::{JobState, Made, MediaCall},
+    params::FieldError,
     text::TextInput,
     time::Timestamp,
 };
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 /// Tells the time. The only source of it, so that tests can move it.
 pub trait Clock: Send + Sync + 'static {
@@ -116,11 +117,13 @@ pub enum ProviderErrorKind {
     CircuitOpen,
     /// The vendor was not asked: it has as much work of ours as it is to have at once.
     Busy,
+    /// This machine failed, its disk say: it says nothing about the vendor.
+    Local,
 }
 
 impl ProviderErrorKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Timeout,
         Self::Overloaded,
         Self::RateLimited,
@@ -135,6 +138,7 @@ impl ProviderErrorKind {
         Self::NotConfigured,
         Self::CircuitOpen,
         Self::Busy,
+        Self::Local,
     ];
 
     /// Its name in the API, logs and the database.
@@ -154,6 +158,7 @@ impl ProviderErrorKind {
             Self::NotConfigured => "not_configured",
             Self::CircuitOpen => "circuit_open",
             Self::Busy => "busy",
+            Self::Local => "local",
         }
     }
 }
@@ -192,6 +197,20 @@ pub trait Provider: Send + Sync + 'static {
     /// `CircuitOpen`, with how long that will last.
     fn ready(&self, vendor: &str) -> Result<(), ProviderError>;
 
+    /// Whether `vendor` is to be given an address at which it tells how its jobs stand.
+    fn takes_callbacks(&self, vendor: &str) -> bool;
+
+    /// Whether what came in at such an address is `vendor`'s own word, as far as it signs what it says: one that does not
+    /// is known by the address alone. Either way it is only a hint to ask now.
+    fn is_genuine(&self, vendor: &str, callback: &Callback, now: Timestamp) -> bool;
+
+    /// Whether the vendor takes the values of `call`, as far as its own rules tell without asking it; the catalog has
+    /// accepted them before. Meant for when the files are in place, and nothing is held yet.
+    ///
+    /// # Errors
+    /// Every wrong field.
+    fn check(&self, call: &MediaCall) -> Result<(), Vec<FieldError>>;
+
     /// Whether the vendor fetches the file that `input` names by its address, which then must be a public one.
     fn wants_url(&self, call: &MediaCall, input: &str) -> bool;
 
@@ -228,6 +247,15 @@ pub trait Provider: Send + Sync + 'static {
     ) -> Result<Answer, ProviderError>;
 }
 
+/// What came in at an address that a vendor was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Callback {
+    /// Its headers by name, in lower case; those that are no text are left out.
+    pub headers: BTreeMap<String, String>,
+    /// Its body as it came: signatures are over the bytes.
+    pub body: Vec<u8>,
+}
+
 /// How a file may be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchLimits {
@@ -237,12 +265,27 @@ pub struct FetchLimits {
     pub allow_private: bool,
 }
 
+/// What a failure to fetch a file says about the next try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FetchFailureKind {
+    /// No address of a file on the web, or one that is not public. It will never be another.
+    BadUrl,
+    /// There is no such file, no longer, or not for us: 403, 404, 410 and whatever else a host says once and for all.
+    Gone,
+    /// The file is larger than it may be.
+    TooLarge,
+    /// It may well come the next time: the host has too much to do, is broken, silent or out of reach for now, or broke off.
+    Passing,
+    /// It came, and could not be written: ours to mend, and nothing about the address.
+    Disk,
+}
+
 /// Why a file could not be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct FetchFailure {
-    /// Whether the address is to blame: it is none, is not public, leads nowhere, or to too much.
-    pub is_about_url: bool,
+    /// Whether, and by whom, it can be mended.
+    pub kind: FetchFailureKind,
     /// What went wrong, without the address.
     pub message: String,
 }

@@ -12,7 +12,7 @@ pub struct Inspected {
     pub width: Option<u32>,
     /// Pixels down, as it is shown.
     pub height: Option<u32>,
-    /// Milliseconds it plays; sound and video have them, but for streams that do not say how long they are.
+    /// Milliseconds it plays; sound and video have them, but for those that hold no packet.
     pub duration_ms: Option<i64>,
 }
 

@@ -1,13 +1,13 @@
-//! How long sound and video are, and how large video is, as their containers say or their packets show.
+//! How long sound and video are, and how large video is, as their containers say and their packets show.
 
 use crate::{Inspected, MAX_SIDE_PX, MediaError, MediaType};
-use std::{fs::File, path::Path};
+use std::{collections::BTreeMap, fs::File, path::Path};
 use symphonia::{
     core::{
         codecs::CodecParameters,
-        formats::{FormatOptions, FormatReader, TrackType},
+        formats::{FormatOptions, FormatReader, Track, TrackType},
         io::{MediaSourceStream, MediaSourceStreamOptions},
-        units::{Duration, TimeBase},
+        units::{Duration, TimeBase, Timestamp},
     },
     default::formats::{AdtsReader, FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader, WavReader},
 };
@@ -25,7 +25,8 @@ pub(crate) fn inspect(path: &Path, media_type: MediaType) -> Result<Inspected, M
     let duration_ms = match media_type {
         // These have no index, or one that an encoder which streams leaves wrong.
         MediaType::Mp3 | MediaType::Aac | MediaType::Wav => walk(reader.as_mut()),
-        _ => stated(reader.as_ref()),
+        // These may say nothing, or only of their beginning, or too little.
+        _ => stated(reader.as_ref()).max(walk(reader.as_mut())),
     };
     Ok(Inspected { media_type, width, height, duration_ms })
 }
@@ -69,14 +70,31 @@ fn stated(reader: &dyn FormatReader) -> Option<i64> {
     longest.or_else(|| milliseconds(whole.time_base, whole.duration))
 }
 
-/// What all packets play. A last one that is cut off ends it.
+/// What the packets of a track play.
+struct Played {
+    begins: Timestamp,
+    /// From the beginning to the end of the last one.
+    span: Duration,
+    /// Of all together.
+    total: Duration,
+}
+
+/// What the packets of the longest track play, by their times or by what each lasts; not every container says both. A last
+/// packet that is cut off ends it.
 fn walk(reader: &mut dyn FormatReader) -> Option<i64> {
-    let time_base = reader.tracks().first()?.time_base;
-    let mut total = Duration::ZERO;
+    let mut tracks = BTreeMap::<u32, Played>::new();
     while let Ok(Some(packet)) = reader.next_packet() {
-        total = total.saturating_add(packet.dur);
+        let fresh = || Played { begins: packet.pts, span: Duration::ZERO, total: Duration::ZERO };
+        let played = tracks.entry(packet.track_id).or_insert_with(fresh);
+        let since = packet.pts.duration_from(played.begins).unwrap_or(Duration::ZERO);
+        played.span = played.span.max(since.saturating_add(packet.dur));
+        played.total = played.total.saturating_add(packet.dur);
     }
-    milliseconds(time_base, Some(total))
+    let played = |track: &Track| {
+        let played = tracks.get(&track.id)?;
+        milliseconds(track.time_base, Some(played.span.max(played.total)))
+    };
+    reader.tracks().iter().filter_map(played).max()
 }
 
 /// Nothing that plays takes no time.

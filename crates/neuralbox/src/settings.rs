@@ -1,7 +1,9 @@
 //! Settings: defaults, then a file, then the environment.
 
 mod overrides;
+mod ranges;
 
+use app::AnswerTimes;
 use config::{Config, Environment, File, FileFormat};
 use providers::{ClientSettings, FetchSettings, VendorSettings};
 use secrecy::SecretString;
@@ -59,10 +61,12 @@ pub(crate) struct DatabaseSettings {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct GenerationSettings {
-    /// An answer that comes at once, retries included, unless the catalog says otherwise for its model.
-    pub(crate) timeout_ms: i64,
+    /// An answer that comes at once, by category, unless the catalog says otherwise for its model.
+    pub(crate) answer_timeout_ms: AnswerTimes,
     /// A job at its vendor, unless the catalog says otherwise for its model.
     pub(crate) job_timeout_ms: i64,
+    /// Jobs that one process works at at the same time.
+    pub(crate) jobs_at_once: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -93,6 +97,11 @@ pub(crate) struct ModelSettings {
     pub(crate) max_input_chars: Option<i64>,
     pub(crate) max_output_tokens: Option<i64>,
     pub(crate) max_audio_s: Option<i64>,
+    /// An answer that comes at once, or the start of a job.
+    pub(crate) timeout_ms: Option<i64>,
+    pub(crate) job_timeout_ms: Option<i64>,
+    /// What a client may choose from.
+    pub(crate) voices: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -123,7 +132,7 @@ impl Default for DatabaseSettings {
 
 impl Default for GenerationSettings {
     fn default() -> Self {
-        Self { timeout_ms: 120_000, job_timeout_ms: 900_000 }
+        Self { answer_timeout_ms: AnswerTimes::default(), job_timeout_ms: 900_000, jobs_at_once: 32 }
     }
 }
 
@@ -196,30 +205,7 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        let at_least_one = [
-            ("client.connect_timeout_ms", self.client.connect_timeout_ms),
-            ("client.idle_timeout_ms", self.client.idle_timeout_ms),
-            ("database.max_connections", self.database.max_connections.into()),
-            ("database.acquire_timeout_ms", self.database.acquire_timeout_ms),
-            ("database.statement_timeout_ms", self.database.statement_timeout_ms),
-        ];
-        if let Some((setting, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
-            return Err(SettingsError::bad(setting, "must be above 0"));
-        }
-        const HOUR_MS: i64 = 3_600_000;
-        let times = [
-            ("generation.timeout_ms", self.generation.timeout_ms),
-            ("generation.job_timeout_ms", self.generation.job_timeout_ms),
-        ];
-        if let Some((setting, _)) = times.into_iter().find(|(_, ms)| !(1_000..=HOUR_MS).contains(ms)) {
-            return Err(SettingsError::bad(setting, format!("must lie in 1000..{HOUR_MS}")));
-        }
-        if self.client.breaker_open_ms > HOUR_MS.unsigned_abs() {
-            return Err(SettingsError::bad("client.breaker_open_ms", format!("must lie in 0..{HOUR_MS}")));
-        }
-        if !(1_024..=256 * 1024 * 1024).contains(&self.client.max_response_bytes) {
-            return Err(SettingsError::bad("client.max_response_bytes", "must lie in 1 KiB..256 MiB"));
-        }
+        ranges::check(self)?;
         let spend = |vendor: &VendorSettings| vendor.daily_spend_micro_usd;
         if let Some((name, _)) =
             self.providers.iter().find(|(_, vendor)| spend(vendor).is_some_and(|n| n < 0))
@@ -306,10 +292,67 @@ mod tests {
             "providers.luma.max_concurrency",
         );
         check("[providers.luma]\ndaily_spend_micro_usd = -1\n", &[], "providers.luma.daily_spend_micro_usd");
+        check("[generation]\njobs_at_once = 0\n", &[], "generation.jobs_at_once");
         check("[client]\nbreaker_open_ms = 3_600_001\n", &[], "client.breaker_open_ms");
         check("", &[("NEURALBOX__SERVER__PUBLIC_URL", "ftp://x")], "server.public_url");
         check("", &[("NEURALBOX__LOG__FORMAT", "xml")], "log.format");
         check("[server]\nbind = \"127.0.0.1:1\n", &[], "--config");
+    }
+
+    #[test]
+    fn numbers_have_their_ranges() {
+        let check = |setting: &str, value: &str| {
+            let name = format!("{PREFIX}{SEPARATOR}{}", setting.to_uppercase().replace('.', SEPARATOR));
+            let error = read("", &[(&name, value)]).expect_err(setting);
+            assert_eq!(error.setting, setting, "{value}: {error}");
+        };
+        for (setting, too_little, too_much) in [
+            ("client.connect_timeout_ms", "0", "3600001"),
+            ("client.poll_timeout_ms", "999", "600001"),
+            ("client.max_response_bytes", "1023", "268435457"),
+            ("client.max_result_bytes", "1023", "4294967297"),
+            ("fetch.total_timeout_ms", "0", "3600001"),
+            ("fetch.max_redirects", "-1", "21"),
+            ("server.shutdown_grace_ms", "-1", "3600001"),
+            ("generation.answer_timeout_ms.text", "999", "3600001"),
+            ("generation.answer_timeout_ms.music", "999", "3600001"),
+            ("generation.job_timeout_ms", "999", "3600001"),
+        ] {
+            check(setting, too_little);
+            check(setting, too_much);
+        }
+        for category in ["image", "video", "tts", "stt", "tool"] {
+            check(&format!("generation.answer_timeout_ms.{category}"), "0");
+        }
+        check("generation.answer_timeout_ms.speech", "1000");
+    }
+
+    #[test]
+    fn models_are_changed_one_by_one() {
+        let catalog = |file: &str| catalog(&read(file, &[]).unwrap());
+        let wrong = |file: &str, setting: &str| {
+            let error = catalog(file).map(|_| ()).expect_err(setting);
+            assert_eq!(error.setting, setting, "{error}");
+        };
+        let changed = catalog(
+            "[models.luma-ray2]\ntimeout_ms = 5_000\njob_timeout_ms = 60_000\n\
+             [models.elevenlabs-v2]\nvoices = [\"Anna\", \"Boris\"]\n",
+        );
+        let changed = changed.unwrap();
+        let ray2 = changed.model("luma-ray2").unwrap();
+        assert_eq!((ray2.timeout_ms, ray2.job_timeout_ms), (Some(5_000), Some(60_000)));
+        let voices = serde_json::json!({ "text": "hi", "voice_id": "Boris" });
+        let purpose = domain::catalog::Purpose::Generate;
+        let read =
+            |slug: &str| changed.model(slug).unwrap().read_params(voices.as_object().unwrap(), purpose);
+        assert_eq!(read("elevenlabs-v2").unwrap().text("voice_id"), Some("Boris"));
+        assert_eq!(read("elevenlabs-flash").unwrap_err()[0].field, "voice_id");
+        wrong("[models.gpt-5]\ntimeout_ms = 999\n", "models.gpt-5.timeout_ms");
+        wrong("[models.luma-ray2]\njob_timeout_ms = 3_600_001\n", "models.luma-ray2.job_timeout_ms");
+        wrong("[models.gpt-5]\njob_timeout_ms = 60_000\n", "models.gpt-5.job_timeout_ms");
+        wrong("[models.gpt-5]\nvoices = [\"Anna\"]\n", "models.gpt-5.voices");
+        wrong("[models.openai-tts]\nvoices = []\n", "models.openai-tts.voices");
+        wrong("[models.openai-tts]\nvoices = [\" \"]\n", "models.openai-tts.voices");
     }
 
     #[test]

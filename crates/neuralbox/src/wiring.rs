@@ -7,7 +7,7 @@ use crate::{
 };
 use app::{App, AppSettings, Parts};
 use domain::port::Clock;
-use providers::{Client, ClientError, Fetcher, VendorSettings, leads_to_private};
+use providers::{Callbacks, Client, ClientError, Fetcher, VendorSettings, callbacks, leads_to_private};
 use secrecy::ExposeSecret;
 use std::{net::SocketAddr, sync::Arc};
 use storage::{Blobs, DbSettings, Mode, SchemaState, Storage};
@@ -90,7 +90,13 @@ pub(crate) fn use_sandbox(settings: &mut Settings, sandbox: &sandbox::Sandbox) {
     for vendor in sandbox::vendors() {
         let base_url = sandbox.base_url(vendor);
         let given = given.remove(vendor).unwrap_or_default();
-        let entry = VendorSettings { api_key: Some("sandbox".into()), base_url, ..given };
+        let entry = VendorSettings {
+            api_key: Some("sandbox".into()),
+            base_url,
+            callbacks: callbacks(vendor) != Callbacks::None,
+            webhook_secret: sandbox::webhook_secret(vendor).map(Into::into),
+            ..given
+        };
         settings.providers.insert(vendor.to_owned(), entry);
     }
 }
@@ -121,8 +127,10 @@ pub(crate) fn app(
     let app_settings = AppSettings {
         daily_spend_micro_usd: daily_spend.collect(),
         is_sandbox,
-        call_timeout_ms: settings.generation.timeout_ms,
+        answer_timeout_ms: settings.generation.answer_timeout_ms,
+        max_result_bytes: settings.client.max_result_bytes,
         job_timeout_ms: settings.generation.job_timeout_ms,
+        jobs_at_once: settings.generation.jobs_at_once,
         shutdown_grace_ms: settings.server.shutdown_grace_ms,
         is_public: !leads_to_private(&public_url),
         public_url,
@@ -141,6 +149,8 @@ fn setting_of(error: &ClientError) -> String {
     match error {
         ClientError::BaseUrl { vendor, .. } => format!("providers.{vendor}.base_url"),
         ClientError::Key { vendor } => format!("providers.{vendor}.api_key"),
+        ClientError::NoCallbacks { vendor } => format!("providers.{vendor}.callbacks"),
+        ClientError::WebhookSecret { vendor, .. } => format!("providers.{vendor}.webhook_secret"),
         ClientError::Http(_) => "client".to_owned(),
     }
 }

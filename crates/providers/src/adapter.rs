@@ -1,11 +1,17 @@
 //! What an adapter is: all that is particular to one vendor's protocol, without doing anything.
 
+pub use crate::repeat::Repeat;
+
 use domain::{
     catalog::{Category, Upstream},
     media::{InputFile, Job, JobState, MediaCall, Product},
+    params::FieldError,
     port::{Answer, Call, ProviderError, ProviderErrorKind},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -72,6 +78,17 @@ pub trait MediaAdapter: Send + Sync + 'static {
     /// The form in which `call`'s model wants the file that parameter `name` gives.
     fn input_form(&self, call: &MediaCall, name: &str) -> InputForm;
 
+    /// Whether the vendor tells how its jobs stand, at [`MediaCall::callback_url`], and how its word is known.
+    fn callbacks(&self) -> Callbacks {
+        Callbacks::None
+    }
+
+    /// Values of `call` that the vendor would refuse though the catalog takes them: a rule of its own that a row cannot say,
+    /// or one on a file's kind. They are the client's to mend, and nothing is held or charged for them.
+    fn check(&self, _: &MediaCall) -> Vec<FieldError> {
+        Vec::new()
+    }
+
     /// The first step of `call`: what to send.
     ///
     /// # Errors
@@ -98,6 +115,17 @@ pub trait MediaAdapter: Send + Sync + 'static {
     fn cancel(&self, call: &MediaCall, state: &JobState) -> Result<Option<Request>, ProviderError>;
 }
 
+/// How a vendor tells how its jobs stand, where it does so unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callbacks {
+    /// It does not.
+    None,
+    /// Without a signature: it is known by the address, which nobody can guess.
+    Unsigned,
+    /// Signed by Standard Webhooks with a secret of the account's: <https://www.standardwebhooks.com>.
+    StandardWebhooks,
+}
+
 /// In which form a vendor wants a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputForm {
@@ -114,19 +142,10 @@ pub struct Exchange {
     pub request: Request,
     /// What to remember.
     pub state: JobState,
-    /// Whether a repeat could be billed twice: then it is sent again only when the vendor cannot have begun.
+    /// Whether a repeat could be billed twice.
     pub repeat: Repeat,
     /// Whether an answer that is not JSON is the product itself, to be written to a file.
     pub answer: AnswerForm,
-}
-
-/// Whether sending something twice does harm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeat {
-    /// Asking or uploading twice costs nothing.
-    Harmless,
-    /// It could be billed twice.
-    Billable,
 }
 
 /// What an answer of status 2xx is.
@@ -193,6 +212,21 @@ pub enum KeyCarrier {
     Bearer,
     /// The bare key in a header of this name, in lower case.
     Header(&'static str),
+    /// Both, for a protocol whose servers ask for the one or the other.
+    BearerAndHeader(&'static str),
+}
+
+impl KeyCarrier {
+    /// The headers that carry `key`.
+    pub(crate) fn headers(self, key: &str) -> Vec<(HeaderName, String)> {
+        let bearer = || (AUTHORIZATION, format!("Bearer {key}"));
+        let bare = |name| (HeaderName::from_static(name), key.to_owned());
+        match self {
+            Self::Bearer => vec![bearer()],
+            Self::Header(name) => vec![bare(name)],
+            Self::BearerAndHeader(name) => vec![bearer(), bare(name)],
+        }
+    }
 }
 
 /// A request, without the key.

@@ -4,6 +4,7 @@ mod admission;
 mod attempt;
 mod body;
 mod breaker;
+mod callbacks;
 mod media;
 mod observe;
 mod redact;
@@ -15,18 +16,21 @@ pub use observe::{Observed, Observer, Shown};
 pub use settings::{ClientError, ClientSettings, VendorSettings};
 
 use crate::{
-    adapter::{Adapter, InputForm, KeyCarrier, rejected},
+    adapter::{Adapter, InputForm, Repeat, rejected},
     fetch::leads_to_private,
     vendor::ADAPTERS,
 };
 use admission::Admission;
 use attempt::Attempt;
+use callbacks::Verification;
 use domain::{
     catalog::Category,
     media::{JobState, Made, MediaCall},
-    port::{Answer, Call, Provider, ProviderError, ProviderErrorKind},
+    params::FieldError,
+    port::{Answer, Call, Callback, Provider, ProviderError, ProviderErrorKind},
+    time::Timestamp,
 };
-use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderName, HeaderValue};
 use media::MediaRun;
 use retry::Patience;
 use secrecy::{ExposeSecret, SecretString};
@@ -45,16 +49,14 @@ struct Vendor {
     base_url: String,
     key: Option<Key>,
     admission: Admission,
+    callbacks: Verification,
     observer: Option<Observer>,
 }
 
 struct Key {
     secret: SecretString,
-    header: (HeaderName, HeaderValue),
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
-
-/// Milliseconds for asking after a job, or for stopping it.
-const POLL_TIMEOUT_MS: i64 = 30_000;
 
 type OnDelta<'a> = &'a mut (dyn for<'d> FnMut(&'d str) + Send);
 
@@ -90,10 +92,12 @@ impl Client {
         vendor: &'a Vendor,
         key: &'a Key,
         call: &'a MediaCall,
+        timeout_ms: i64,
     ) -> Result<MediaRun<'a>, ProviderError> {
         let media = vendor.adapter.media();
         let adapter = media.ok_or_else(|| rejected("the vendor has text models only"))?;
-        Ok(MediaRun { http: &self.http, settings: &self.settings, vendor, key, adapter, call })
+        let deadline = Instant::now() + duration(timeout_ms);
+        Ok(MediaRun { http: &self.http, settings: &self.settings, vendor, key, adapter, call, deadline })
     }
 
     fn patience(&self, vendor: &Vendor, deadline: Instant) -> Patience {
@@ -172,7 +176,7 @@ impl Provider for Client {
             loop {
                 match attempt.run(&mut *on_delta).await {
                     Ok(answer) => return Ok(answer),
-                    Err(failure) => patience.wait_after(failure).await?,
+                    Err(failure) => patience.wait_after(failure, Repeat::Conversation).await?,
                 }
             }
         };
@@ -181,17 +185,22 @@ impl Provider for Client {
 
     async fn make(&self, call: &MediaCall) -> Result<Made, ProviderError> {
         let (vendor, key) = self.access(&call.vendor)?;
-        Self::admitted((vendor, key), call.timeout_ms, self.media(vendor, key, call)?.make()).await
+        let made = self.media(vendor, key, call, call.timeout_ms)?.make();
+        Self::admitted((vendor, key), call.timeout_ms, made).await
     }
 
     async fn poll(&self, call: &MediaCall, state: &JobState) -> Result<Made, ProviderError> {
         let (vendor, key) = self.access(&call.vendor)?;
-        Self::within(POLL_TIMEOUT_MS, key, self.media(vendor, key, call)?.poll(state)).await
+        let timeout_ms = self.settings.poll_timeout_ms;
+        let polled = self.media(vendor, key, call, timeout_ms)?.poll(state);
+        Self::within(timeout_ms, key, polled).await
     }
 
     async fn cancel(&self, call: &MediaCall, state: &JobState) -> Result<bool, ProviderError> {
         let (vendor, key) = self.access(&call.vendor)?;
-        Self::within(POLL_TIMEOUT_MS, key, self.media(vendor, key, call)?.cancel(state)).await
+        let timeout_ms = self.settings.poll_timeout_ms;
+        let canceled = self.media(vendor, key, call, timeout_ms)?.cancel(state);
+        Self::within(timeout_ms, key, canceled).await
     }
 
     fn ready(&self, vendor: &str) -> Result<(), ProviderError> {
@@ -200,6 +209,20 @@ impl Provider for Client {
 
     fn is_private(&self, vendor: &str) -> bool {
         self.vendors.get(vendor).is_some_and(|vendor| leads_to_private(&vendor.base_url))
+    }
+
+    fn takes_callbacks(&self, vendor: &str) -> bool {
+        self.vendors.get(vendor).is_some_and(|vendor| vendor.callbacks.is_on())
+    }
+
+    fn is_genuine(&self, vendor: &str, callback: &Callback, now: Timestamp) -> bool {
+        self.vendors.get(vendor).is_some_and(|vendor| vendor.callbacks.is_genuine(callback, now))
+    }
+
+    fn check(&self, call: &MediaCall) -> Result<(), Vec<FieldError>> {
+        let media = self.vendors.get(call.vendor.as_str()).and_then(|vendor| vendor.adapter.media());
+        let wrong = media.map(|media| media.check(call)).unwrap_or_default();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
     fn wants_url(&self, call: &MediaCall, input: &str) -> bool {
@@ -219,23 +242,24 @@ impl Vendor {
             Some(url) => settings::check_base_url(vendor, url)?,
             None => adapter.default_base_url().to_owned(),
         };
+        let callbacks = Verification::new(adapter, &given)?;
         let secret = given.api_key.filter(|key| !key.expose_secret().is_empty());
         let key = secret.map(|secret| Key::new(adapter, secret)).transpose()?;
         let admission = Admission::new(vendor, settings, given.max_concurrency);
-        Ok(Self { adapter, base_url, key, admission, observer: None })
+        Ok(Self { adapter, base_url, key, admission, callbacks, observer: None })
     }
 }
 
 impl Key {
     fn new(adapter: &dyn Adapter, secret: SecretString) -> Result<Self, ClientError> {
-        let (name, value) = match adapter.key_carrier() {
-            KeyCarrier::Bearer => (AUTHORIZATION, format!("Bearer {}", secret.expose_secret())),
-            KeyCarrier::Header(name) => (HeaderName::from_static(name), secret.expose_secret().to_owned()),
-        };
-        let value = HeaderValue::from_str(&value);
-        let mut value = value.map_err(|_| ClientError::Key { vendor: adapter.vendor() })?;
-        value.set_sensitive(true);
-        Ok(Self { secret, header: (name, value) })
+        let mut headers = Vec::new();
+        for (name, value) in adapter.key_carrier().headers(secret.expose_secret()) {
+            let value = HeaderValue::from_str(&value);
+            let mut value = value.map_err(|_| ClientError::Key { vendor: adapter.vendor() })?;
+            value.set_sensitive(true);
+            headers.push((name, value));
+        }
+        Ok(Self { secret, headers })
     }
 }
 

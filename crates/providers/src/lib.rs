@@ -9,16 +9,17 @@
 mod adapter;
 mod client;
 mod fetch;
+mod repeat;
 mod sse;
 mod vendor;
 mod wire;
 
 pub use adapter::{
-    Adapter, AnswerForm, Body, ChatAdapter, Exchange, Field, InputForm, KeyCarrier, MediaAdapter, Repeat,
-    Reply, ReplyBody, Request, Response, Step, StreamDecoder, file_as_base64, file_as_data_url,
+    Adapter, AnswerForm, Body, Callbacks, ChatAdapter, Exchange, Field, InputForm, KeyCarrier, MediaAdapter,
+    Repeat, Reply, ReplyBody, Request, Response, Step, StreamDecoder, file_as_base64, file_as_data_url,
 };
 pub use client::{Client, ClientError, ClientSettings, Observed, Observer, Shown, VendorSettings};
 pub use fetch::{
     FetchError, FetchPolicy, FetchSettings, Fetched, Fetcher, Network, is_public, leads_to_private,
 };
-pub use vendor::{ADAPTERS, vendors};
+pub use vendor::{ADAPTERS, callbacks, vendors};

@@ -14,7 +14,7 @@ mod openai;
 mod replicate;
 mod xai;
 
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, Callbacks};
 
 /// One line a vendor.
 pub static ADAPTERS: &[&dyn Adapter] = &[
@@ -33,4 +33,11 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
 /// The names of all vendors.
 pub fn vendors() -> impl Iterator<Item = &'static str> {
     ADAPTERS.iter().map(|adapter| adapter.vendor())
+}
+
+/// How the vendor of that name tells how its jobs stand.
+pub fn callbacks(vendor: &str) -> Callbacks {
+    let adapter = ADAPTERS.iter().find(|adapter| adapter.vendor() == vendor);
+    let media = adapter.and_then(|adapter| adapter.media());
+    media.map_or(Callbacks::None, |media| media.callbacks())
 }

@@ -7,5 +7,6 @@ pub(crate) mod job;
 pub(crate) mod media;
 pub(crate) mod openai_chat;
 pub(crate) mod openai_responses;
+pub(crate) mod standard_webhooks;
 pub(crate) mod turns;
 pub(crate) mod usage;

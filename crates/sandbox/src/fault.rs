@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     JobStuck,
     /// A result whose address answers 404.
     ResultGone,
+    /// A result whose address fails the first times that it is asked for.
+    ResultFlaky,
     /// A page of HTML in place of the result.
     WrongType,
     /// A result that goes on and on.
@@ -54,7 +56,7 @@ pub(crate) enum Scope {
 
 impl Fault {
     /// All of them, with the words that call them.
-    pub(crate) const NAMES: [(&str, Self); 15] = [
+    pub(crate) const NAMES: [(&str, Self); 16] = [
         ("500", Self::Internal),
         ("401", Self::BadKey),
         ("429", Self::RateLimited),
@@ -68,6 +70,7 @@ impl Fault {
         ("job-failed", Self::JobFailed),
         ("job-stuck", Self::JobStuck),
         ("result-gone", Self::ResultGone),
+        ("result-flaky", Self::ResultFlaky),
         ("wrong-type", Self::WrongType),
         ("oversized", Self::Oversized),
     ];
@@ -81,7 +84,7 @@ impl Fault {
     pub(crate) const fn strikes(self, scope: Scope) -> bool {
         match self {
             Self::JobFailed | Self::JobStuck => matches!(scope, Scope::Job),
-            Self::Refuse | Self::ResultGone | Self::WrongType | Self::Oversized => {
+            Self::Refuse | Self::ResultGone | Self::ResultFlaky | Self::WrongType | Self::Oversized => {
                 !matches!(scope, Scope::Look)
             }
             _ => true,
@@ -92,7 +95,12 @@ impl Fault {
     pub(crate) const fn is_of_result(self) -> bool {
         matches!(
             self,
-            Self::JobFailed | Self::JobStuck | Self::ResultGone | Self::WrongType | Self::Oversized
+            Self::JobFailed
+                | Self::JobStuck
+                | Self::ResultGone
+                | Self::ResultFlaky
+                | Self::WrongType
+                | Self::Oversized
         )
     }
 

@@ -39,12 +39,20 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 /// Bytes in a request body, at most; the smallest such limit among the vendors. Only transcripts of ElevenLabs take more.
 pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
+/// Always the same, and known to everybody: `sandbox-sandbox-sandbox-2026` in base64.
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_c2FuZGJveC1zYW5kYm94LXNhbmRib3gtMjAyNg==";
+
 /// How long [`Sandbox::stop`] waits for requests under way.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// The names of the vendors it speaks for.
 pub fn vendors() -> impl Iterator<Item = &'static str> {
     vendor::ALL.iter().map(|vendor| vendor.name)
+}
+
+/// What a vendor's callbacks are signed with; `None` for one that does not sign.
+pub fn webhook_secret(vendor: &str) -> Option<&'static str> {
+    (vendor == "replicate").then_some(WEBHOOK_SECRET)
 }
 
 /// A running sandbox. Dropping it stops it, as [`Sandbox::stop`] does, without waiting.

@@ -7,6 +7,7 @@ use crate::{
 use domain::{id::AccountId, time::Timestamp};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
 };
 
 /// What a file is for.
@@ -49,13 +50,25 @@ pub struct FileRecord {
 }
 
 impl Storage {
-    /// Enters a file whose bytes are stored already.
+    /// Enters a file. Its bytes are stored after this, so that none are ever stored that nobody knows of.
     ///
     /// # Errors
     /// The database's.
     pub async fn create_file(&self, account_id: AccountId, record: FileRecord) -> Result<(), Error> {
         let transaction = self.db.begin().await?;
-        insert(&transaction, account_id, vec![record]).await?;
+        let entry =
+            file_directory::ActiveModel { name: Set(record.name.clone()), account_id: Set(account_id.0) };
+        let row = file::ActiveModel {
+            account_id: Set(account_id.0),
+            name: Set(record.name),
+            kind: Set(record.kind.name().to_owned()),
+            content_type: Set(record.content_type),
+            size_bytes: Set(record.size_bytes),
+            created_at_ms: Set(record.created_at.unix_ms()),
+            expires_at_ms: Set(record.expires_at.map(Timestamp::unix_ms)),
+        };
+        file_directory::Entity::insert(entry).exec_without_returning(&transaction).await?;
+        file::Entity::insert(row).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -99,26 +112,25 @@ impl Storage {
     }
 }
 
-/// Enters files in the caller's transaction.
-pub(crate) async fn insert<C: ConnectionTrait>(
+/// Keeps files that were entered for a short while until they expire by these records, in the caller's transaction. One
+/// whose while was over `at` that time may be gone: nothing that needs it may be written.
+pub(crate) async fn keep<C: ConnectionTrait>(
     db: &C,
     account_id: AccountId,
     records: Vec<FileRecord>,
+    at: Timestamp,
 ) -> Result<(), DbErr> {
     for record in records {
-        let entry =
-            file_directory::ActiveModel { name: Set(record.name.clone()), account_id: Set(account_id.0) };
-        file_directory::Entity::insert(entry).exec_without_returning(db).await?;
-        let row = file::ActiveModel {
-            account_id: Set(account_id.0),
-            name: Set(record.name),
-            kind: Set(record.kind.name().to_owned()),
-            content_type: Set(record.content_type),
-            size_bytes: Set(record.size_bytes),
-            created_at_ms: Set(record.created_at.unix_ms()),
-            expires_at_ms: Set(record.expires_at.map(Timestamp::unix_ms)),
-        };
-        file::Entity::insert(row).exec_without_returning(db).await?;
+        let kept = file::Entity::update_many()
+            .col_expr(file::Column::ExpiresAtMs, Expr::value(record.expires_at.map(Timestamp::unix_ms)))
+            .filter(file::Column::AccountId.eq(account_id.0))
+            .filter(file::Column::Name.eq(&record.name))
+            .filter(file::Column::ExpiresAtMs.gt(at.unix_ms()))
+            .exec(db)
+            .await?;
+        if kept.rows_affected != 1 {
+            return Err(DbErr::Custom(format!("the file {} is no longer there", record.name)));
+        }
     }
     Ok(())
 }

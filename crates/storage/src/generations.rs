@@ -53,6 +53,8 @@ pub struct GenerationRecord {
     pub error_code: Option<String>,
     /// Why it failed, for the client.
     pub error_message: Option<String>,
+    /// A JSON object about the failure, where there is more to say.
+    pub error_details: Option<String>,
     /// Its answer, where it is text.
     pub result_text: Option<String>,
     /// The name of its answer, where it is a file.
@@ -98,6 +100,7 @@ impl Storage {
             completed_at: row.completed_at_ms.map(Timestamp::from_unix_ms),
             error_code: row.error_code,
             error_message: row.error_message,
+            error_details: row.error_details,
             result_text: content.as_ref().and_then(|content| content.result_text.clone()),
             result_file: content.as_ref().and_then(|content| content.result_file.clone()),
             thumbnail_file: content.and_then(|content| content.thumbnail_file),
@@ -107,7 +110,7 @@ impl Storage {
     }
 
     /// Up to `limit` holds that nobody can be working on: their process has ended or is dead, or their deadline passed
-    /// before `deadline_before`.
+    /// before `deadline_before`. What runs as a job is none of them, however late it is: whoever asks after it ends it.
     ///
     /// # Errors
     /// The database's.
@@ -116,14 +119,13 @@ impl Storage {
         deadline_before: Timestamp,
         limit: u32,
     ) -> Result<Vec<(AccountId, GenerationId)>, Error> {
-        // A process whose row is gone counts as ended. What runs as a job needs no process: it is asked about until its
-        // deadline.
+        // A process whose row is gone counts as ended. What runs as a job needs no process, and its vendor is asked before
+        // its hold goes back.
         let sql = "SELECT g.account_id, g.id FROM generations g
                 LEFT JOIN nodes n ON n.id = g.node_id
                 LEFT JOIN jobs j ON j.account_id = g.account_id AND j.generation_id = g.id
-            WHERE g.status = 'pending'
-                AND (g.deadline_at_ms < $1
-                    OR (j.generation_id IS NULL AND (n.status IS NULL OR n.status <> 'alive')))
+            WHERE g.status = 'pending' AND j.generation_id IS NULL
+                AND (g.deadline_at_ms < $1 OR n.status IS NULL OR n.status <> 'alive')
             LIMIT $2";
         let values = [deadline_before.unix_ms().into(), i64::from(limit).into()];
         self.holds(sql, values).await

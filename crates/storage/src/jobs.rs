@@ -10,8 +10,9 @@ use domain::{
     time::Timestamp,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
-    Statement, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Statement,
+    sea_query::{Expr, ExprTrait},
 };
 
 /// A job that was just started.
@@ -25,6 +26,8 @@ pub struct NewJob {
     pub call: String,
     /// The adapter's state, as JSON.
     pub state: String,
+    /// What the vendor has made and has only to be fetched, as JSON; `None` while it is at work.
+    pub product: Option<String>,
     /// Percent done, where the vendor tells.
     pub progress: Option<i64>,
     /// When to ask after it.
@@ -46,12 +49,35 @@ pub struct ClaimedJob {
     pub call: String,
     /// The adapter's state, as JSON.
     pub state: String,
+    /// What the vendor has made and has only to be fetched, as JSON.
+    pub product: Option<String>,
+    /// Percent done, as it was last told.
+    pub progress: Option<i64>,
     /// How often it was asked after.
     pub polls: i64,
+    /// How often in a row that came to nothing.
+    pub troubles: i64,
     /// When to give it up.
     pub deadline_at: Timestamp,
     /// Under which claim.
     pub claim: i64,
+    /// Callbacks that had come by then.
+    pub hints: i64,
+}
+
+/// A job as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRecord {
+    /// The call, as JSON.
+    pub call: String,
+    /// The adapter's state, as JSON.
+    pub state: String,
+    /// What the vendor has made and has only to be fetched, as JSON.
+    pub product: Option<String>,
+    /// Percent done, where the vendor tells.
+    pub progress: Option<i64>,
+    /// Until when a worker has it to itself.
+    pub leased_until: Timestamp,
 }
 
 /// What asking found, for a job that goes on.
@@ -61,6 +87,8 @@ pub struct JobUpdate {
     pub state: String,
     /// Percent done, where the vendor tells.
     pub progress: Option<i64>,
+    /// How often in a row asking came to nothing.
+    pub troubles: i64,
     /// When to ask again.
     pub poll_at: Timestamp,
 }
@@ -83,6 +111,9 @@ impl Storage {
             deadline_at_ms: Set(new.deadline_at.unix_ms()),
             claim: Set(0),
             leased_until_ms: Set(0),
+            product: Set(new.product),
+            hints: Set(0),
+            troubles: Set(0),
         };
         job::Entity::insert(row).exec_without_returning(&transaction).await?;
         if let Some(token) = new.token {
@@ -128,33 +159,53 @@ impl Storage {
                     generation_id: GenerationId(row.generation_id),
                     call: row.call,
                     state: row.state,
+                    product: row.product,
+                    progress: row.progress,
                     polls: row.polls,
+                    troubles: row.troubles,
                     deadline_at: Timestamp::from_unix_ms(row.deadline_at_ms),
                     claim: row.claim,
+                    hints: row.hints,
                 })
             })
             .collect()
     }
 
-    /// Writes down how far a claimed job is and gives it back. `false` when the claim is no longer this worker's.
+    /// Writes down how far a claimed job is and gives it back. When its vendor has called meanwhile, it is due at once.
+    /// `false` when the claim is no longer this worker's.
     ///
     /// # Errors
     /// The database's.
     pub async fn update_job(&self, job: &ClaimedJob, update: JobUpdate) -> Result<bool, Error> {
+        let poll_at = Expr::case(job::Column::Hints.eq(job.hints), Expr::value(update.poll_at.unix_ms()))
+            .finally(Expr::col(job::Column::PollAtMs));
         let written = job::Entity::update_many()
             .col_expr(job::Column::State, Expr::value(update.state))
             .col_expr(job::Column::Progress, Expr::value(update.progress))
-            .col_expr(job::Column::PollAtMs, Expr::value(update.poll_at.unix_ms()))
+            .col_expr(job::Column::Troubles, Expr::value(update.troubles))
+            .col_expr(job::Column::PollAtMs, poll_at.into())
             .col_expr(job::Column::LeasedUntilMs, Expr::value(0_i64))
-            .filter(job::Column::AccountId.eq(job.account_id.0))
-            .filter(job::Column::GenerationId.eq(job.generation_id.0))
-            .filter(job::Column::Claim.eq(job.claim))
+            .filter(is_claimed(job))
             .exec(self.db.writer())
             .await?;
         Ok(written.rows_affected == 1)
     }
 
-    /// The job of a generation: its call, its state, and its progress.
+    /// Lets a worker that still works at a claimed job keep it until `leased_until`. `false` when the claim is no longer
+    /// its own.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn extend_claim(&self, job: &ClaimedJob, leased_until: Timestamp) -> Result<bool, Error> {
+        let written = job::Entity::update_many()
+            .col_expr(job::Column::LeasedUntilMs, Expr::value(leased_until.unix_ms()))
+            .filter(is_claimed(job))
+            .exec(self.db.writer())
+            .await?;
+        Ok(written.rows_affected == 1)
+    }
+
+    /// The job of a generation.
     ///
     /// # Errors
     /// The database's.
@@ -162,10 +213,16 @@ impl Storage {
         &self,
         account_id: AccountId,
         generation_id: GenerationId,
-    ) -> Result<Option<(String, String, Option<i64>)>, Error> {
+    ) -> Result<Option<JobRecord>, Error> {
         let key = (account_id.0, generation_id.0);
         let row = job::Entity::find_by_id(key).one(self.db.reader()).await?;
-        Ok(row.map(|row| (row.call, row.state, row.progress)))
+        Ok(row.map(|row| JobRecord {
+            call: row.call,
+            state: row.state,
+            product: row.product,
+            progress: row.progress,
+            leased_until: Timestamp::from_unix_ms(row.leased_until_ms),
+        }))
     }
 
     /// Forgets the job of a generation that has ended.
@@ -194,10 +251,19 @@ impl Storage {
         };
         let written = job::Entity::update_many()
             .col_expr(job::Column::PollAtMs, Expr::value(now.unix_ms()))
+            .col_expr(job::Column::Hints, Expr::col(job::Column::Hints).add(1))
             .filter(job::Column::AccountId.eq(entry.account_id))
             .filter(job::Column::GenerationId.eq(entry.generation_id))
             .exec(self.db.writer())
             .await?;
         Ok(written.rows_affected == 1)
     }
+}
+
+/// Whether a row is still claimed as `job` was.
+fn is_claimed(job: &ClaimedJob) -> Condition {
+    Condition::all()
+        .add(job::Column::AccountId.eq(job.account_id.0))
+        .add(job::Column::GenerationId.eq(job.generation_id.0))
+        .add(job::Column::Claim.eq(job.claim))
 }

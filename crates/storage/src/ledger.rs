@@ -38,7 +38,7 @@ pub struct Completion {
     pub result_file: Option<String>,
     /// The name of a small picture of it; one of `files`.
     pub thumbnail_file: Option<String>,
-    /// Files to enter, whose bytes are stored already.
+    /// Its files, which were entered for a short while and stored: from now on they are kept until they expire by these.
     pub files: Vec<FileRecord>,
     /// A JSON object: usage, the model that answered, and so on.
     pub result_metadata: String,

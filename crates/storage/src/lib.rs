@@ -25,7 +25,7 @@ pub use error::Error;
 pub use files::{FileKind, FileRecord};
 pub use generations::{GenerationRecord, GenerationStatus};
 pub use installation::Mode;
-pub use jobs::{ClaimedJob, JobUpdate, NewJob};
+pub use jobs::{ClaimedJob, JobRecord, JobUpdate, NewJob};
 pub use keys::{KeyRecord, NewKey, Principal};
 pub use ledger::{Completion, Hold, Ledger, LedgerError, VerifyProblem, VerifyReport};
 pub use nodes::NodeBeat;

@@ -19,6 +19,14 @@ impl Default for ManualClock {
 }
 
 impl ManualClock {
+    /// A clock that begins at the machine's own time, for what is signed by that.
+    #[expect(clippy::disallowed_methods, reason = "the sandbox signs by the machine's own time")]
+    pub fn at_present() -> Self {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let ms = now.expect("a time after 1970").as_millis();
+        Self { unix_ms: AtomicI64::new(i64::try_from(ms).expect("a time before the year 292,278,994")) }
+    }
+
     /// Moves it on.
     pub fn advance_ms(&self, ms: i64) {
         self.unix_ms.fetch_add(ms, Ordering::SeqCst);

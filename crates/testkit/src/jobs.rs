@@ -1,7 +1,7 @@
 //! Work that goes on at vendors: time that passes, and a worker that asks.
 
 use crate::{Account, Reply, Service, send};
-use domain::id::GenerationId;
+use domain::{id::GenerationId, time::Timestamp};
 use reqwest::Method;
 use serde_json::Value;
 use std::{
@@ -32,6 +32,14 @@ impl Service {
         send(self.request(Method::DELETE, &format!("/api/v2/generate/{id}"), key)).await
     }
 
+    /// Plays the worker for one round, and waits for all that it took up. Gives how many jobs there were.
+    pub async fn poll(&self) -> usize {
+        let round = self.app.poll_jobs().await.expect("the database answers");
+        let count = round.count();
+        round.finished().await;
+        count
+    }
+
     /// Plays the worker while `work` goes on: asks after what is due, and lets time pass when nothing is. A round under way
     /// is finished.
     pub async fn pumping<T>(&self, work: impl Future<Output = T>) -> T {
@@ -45,7 +53,7 @@ impl Service {
             let mut rounds = tokio::time::interval(PACE);
             while !is_over.load(Ordering::Relaxed) {
                 rounds.tick().await;
-                if self.app.poll_jobs().await.expect("the database answers") == 0 {
+                if self.poll().await == 0 {
                     self.clock.advance_ms(STEP_MS);
                 }
             }
@@ -73,6 +81,13 @@ impl Service {
     pub async fn is_job(&self, account: &Account, id: &Value) -> bool {
         let id = GenerationId(id.as_i64().expect("an id"));
         self.storage.job(account.id, id).await.expect("the database answers").is_some()
+    }
+
+    /// Until when a worker has a job to itself.
+    pub async fn leased_until(&self, account: &Account, id: &Value) -> Timestamp {
+        let id = GenerationId(id.as_i64().expect("an id"));
+        let job = self.storage.job(account.id, id).await.expect("the database answers");
+        job.expect("a job").leased_until
     }
 
     /// Begins a generation that becomes a job, and waits until it is one. Gives its id.

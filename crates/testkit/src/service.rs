@@ -1,14 +1,14 @@
 //! The whole service on a socket: a test's database, a clock to move, and a sandbox in place of the vendors.
 
 use crate::{EventStream, ManualClock, Reply, TestDatabase};
-use app::{App, AppSettings, CreateAccount, Parts, VerifyReport};
+use app::{AnswerTimes, App, AppSettings, CreateAccount, Parts, VerifyReport};
 use domain::{
     catalog::{Catalog, Sources},
     id::{AccountId, GenerationId, KeyId, NodeId},
     ledger::{HoldRequest, Resolution},
     port::Clock,
 };
-use providers::{Client, ClientSettings, FetchSettings, Fetcher, VendorSettings};
+use providers::{Callbacks, Client, ClientSettings, FetchSettings, Fetcher, VendorSettings};
 use reqwest::{Method, RequestBuilder};
 use sandbox::Sandbox;
 use serde_json::{Value, json};
@@ -35,12 +35,16 @@ pub struct Setup {
     pub call_timeout_ms: i64,
     /// Milliseconds that a job may take at its vendor.
     pub job_timeout_ms: i64,
+    /// Jobs that one process works at at the same time.
+    pub jobs_at_once: usize,
     /// Milliseconds that running generations get when the service shuts down.
     pub shutdown_grace_ms: u64,
     /// Whether vendors count as the sandbox, where retirement days do not apply.
     pub is_sandbox: bool,
-    /// Whether the service counts as reachable from outside, so that vendors may call it back.
+    /// Whether the service counts as reachable from outside.
     pub is_public: bool,
+    /// Whether vendors are asked to call back. The clock then begins at the machine's own time, by which they sign.
+    pub callbacks: bool,
     /// A vendor, and what it may cost in a day, in micro-dollars.
     pub daily_spend: Option<(&'static str, i64)>,
     /// Where all vendors are, in place of a sandbox.
@@ -52,9 +56,11 @@ impl Default for Setup {
         Self {
             call_timeout_ms: 60_000,
             job_timeout_ms: 300_000,
+            jobs_at_once: 16,
             shutdown_grace_ms: 5_000,
             is_sandbox: true,
             is_public: false,
+            callbacks: false,
             daily_spend: None,
             vendors_url: None,
         }
@@ -97,7 +103,8 @@ impl Service {
     pub async fn start_with(database: &TestDatabase, setup: Setup) -> Self {
         let sandbox = Sandbox::start(SocketAddr::from(ANY_PORT)).await.expect("a free port");
         let folder = Arc::new(TempDir::new().expect("a temporary folder"));
-        Self::assemble(database, setup, Arc::new(ManualClock::default()), Arc::new(sandbox), folder).await
+        let clock = if setup.callbacks { ManualClock::at_present() } else { ManualClock::default() };
+        Self::assemble(database, setup, Arc::new(clock), Arc::new(sandbox), folder).await
     }
 
     /// A second process on the same database, with the same clock and vendors.
@@ -126,8 +133,10 @@ impl Service {
         let daily_spend = setup.daily_spend.into_iter().map(|(vendor, most)| (vendor.to_owned(), most));
         let settings = AppSettings {
             is_sandbox: setup.is_sandbox,
-            call_timeout_ms: setup.call_timeout_ms,
+            answer_timeout_ms: AnswerTimes::all(setup.call_timeout_ms),
+            max_result_bytes: ClientSettings::default().max_result_bytes,
             job_timeout_ms: setup.job_timeout_ms,
+            jobs_at_once: setup.jobs_at_once,
             shutdown_grace_ms: setup.shutdown_grace_ms,
             public_url: url.clone(),
             is_public: setup.is_public,
@@ -137,7 +146,7 @@ impl Service {
         let parts = Parts {
             storage: storage.clone(),
             blobs: Blobs::open(&blobs).expect("a folder for files"),
-            provider: Arc::new(vendors(&sandbox, setup.vendors_url)),
+            provider: Arc::new(vendors(&sandbox, &setup)),
             fetch: Arc::new(Fetcher::new(FetchSettings::default()).expect("a fetcher")),
             clock: clock.clone(),
         };
@@ -281,12 +290,18 @@ pub fn http_client() -> reqwest::Client {
 }
 
 /// All vendors of the sandbox, or elsewhere, asked again quickly when they fail.
-fn vendors(sandbox: &Sandbox, elsewhere: Option<&str>) -> Client {
+fn vendors(sandbox: &Sandbox, setup: &Setup) -> Client {
     let access = |vendor: &str| {
-        let base_url = elsewhere.map(str::to_owned).or_else(|| sandbox.base_url(vendor));
+        let base_url = setup.vendors_url.map(str::to_owned).or_else(|| sandbox.base_url(vendor));
         (
             vendor.to_owned(),
-            VendorSettings { api_key: Some("key".into()), base_url, ..VendorSettings::default() },
+            VendorSettings {
+                api_key: Some("key".into()),
+                base_url,
+                callbacks: setup.callbacks && providers::callbacks(vendor) != Callbacks::None,
+                webhook_secret: sandbox::webhook_secret(vendor).map(Into::into),
+                ..VendorSettings::default()
+            },
         )
     };
     let settings = ClientSettings {

@@ -5,9 +5,9 @@ mod range;
 use crate::{
     error::ApiError,
     extract::{Authenticated, PathName},
-    form,
+    form::{self, Parts},
 };
-use app::App;
+use app::{App, Expected};
 use axum::{
     Json,
     body::Body,
@@ -19,6 +19,8 @@ use domain::time::Timestamp;
 use range::Part;
 use serde::Serialize;
 
+const PARTS: Parts = Parts { file: "file", expected: Expected::Input, texts: &[] };
+
 #[derive(Serialize)]
 pub(crate) struct UploadBody {
     url: String,
@@ -28,11 +30,12 @@ pub(crate) struct UploadBody {
 pub(crate) async fn create(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
+    headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<(StatusCode, Json<UploadBody>), ApiError> {
     let multipart = multipart.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
-    let form = form::read(multipart, "file", &[]).await?;
-    let upload = app.upload(&caller, &form.file.path).await?;
+    let (file, _) = form::read(&headers, multipart, PARTS, |_| Ok(())).await?;
+    let upload = app.upload(&caller, &file.path).await?;
     Ok((StatusCode::CREATED, Json(UploadBody { url: upload.url, expires_at: upload.expires_at })))
 }
 
@@ -59,7 +62,7 @@ pub(crate) async fn show(
         }
         Part::None => {
             let headers = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
+            return Ok((headers, ApiError::range_not_satisfiable(size)).into_response());
         }
     };
     let length = part.range().map_or(size, |range| range.end - range.start);

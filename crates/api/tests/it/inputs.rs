@@ -70,8 +70,15 @@ async fn files_are_for_those_who_brought_them(database: TestDatabase) {
     let id = service.begin_job(&account, &upscale(&url)).await;
     let done = service.pump(&account.key, &id).await;
     assert_eq!(done["status"], "completed", "{done:#}");
-    // A result goes on as an input.
+    // A result goes on as an input, unless it is larger than what may go in.
     let result = done["result_url"].as_str().unwrap();
+    let resize = async |bytes: u64| {
+        let sql = format!("UPDATE files SET size_bytes = {bytes} WHERE kind = 'result'");
+        database.execute(&sql).await.unwrap();
+    };
+    resize(25_000_001).await;
+    wrong_fields(&service.post("/generate", &account.key, &upscale(result)).await, &["image_url"]);
+    resize(25_000_000).await;
     let id = service.begin_job(&account, &upscale(result)).await;
     assert_eq!(service.pump(&account.key, &id).await["status"], "completed");
     // And an input is one for a day.

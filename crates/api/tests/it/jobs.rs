@@ -2,10 +2,12 @@
 //! becomes of the processes that ask after them.
 
 use crate::{eventually, media::patient, refused};
+use app::Round;
 use domain::port::Clock;
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::{Account, Reply, Service, Setup, TestDatabase};
+use tokio::runtime::Handle;
 
 testkit::on_each_database!(
     a_job_is_promised_and_comes,
@@ -15,11 +17,12 @@ testkit::on_each_database!(
     two_workers_settle_once,
     a_slow_worker_that_is_overtaken_leaves_nothing_behind,
     a_canceled_job_costs_nothing,
+    what_is_canceled_while_it_is_worked_at_costs_nothing,
     what_is_canceled_before_its_job_runs_is_stopped_at_the_vendor,
     a_vendor_that_calls_is_asked_at_once,
 );
 
-fn body(model: &str, prompt: &str) -> Value {
+pub(crate) fn body(model: &str, prompt: &str) -> Value {
     json!({ "model": model, "prompt": prompt })
 }
 
@@ -87,10 +90,28 @@ async fn clients_wait_as_they_prefer() {
     let reply = testkit::send(waiting).await;
     assert_eq!(reply.expect(200)["status"], "completed");
     assert_eq!(reply.header("preference-applied"), Some("wait=30"));
+    // What is made at once is waited for as long as the client will, and no longer.
+    let reply = service.prefer(key, "wait=30", &body("gpt-5-nano", "hello")).await;
+    assert_eq!(reply.expect(200)["status"], "completed");
+    assert_eq!(reply.header("preference-applied"), Some("wait=30"));
+    for (prefer, prompt) in [("wait=0", "[[delay:300]]"), ("wait=1", "[[delay:2500]]")] {
+        let reply = service.prefer(key, prefer, &body("gpt-5-nano", prompt)).await;
+        let id = assert_pending(&service, &reply)["id"].clone();
+        assert_eq!(reply.header("preference-applied"), Some(prefer));
+        assert_eq!(crate::ended(&service, key, &id).await["status"], "completed");
+    }
+    let reply = service.prefer(key, "wait=30", &body("gpt-5-nano", "[[fault:refuse]]")).await;
+    refused(&reply, 422, "content_refused");
+    assert_eq!(reply.header("preference-applied"), Some("wait=30"));
+    // A look at a generation is never put off.
+    let looking = service.request(reqwest::Method::GET, &path, key).header("prefer", "respond-async, wait=1");
+    assert_eq!(testkit::send(looking).await.header("preference-applied"), Some("wait=1"));
     // Whoever waits for what fails gets the error.
     let failing = body("photon-1", "[[fault:job-failed]]");
     let reply = service.pumping(service.prefer(key, "wait=60", &failing)).await;
     let details = refused(&reply, 500, "provider_error");
+    assert_eq!((&details["provider"], &details["kind"]), (&json!("luma"), &json!("job_failed")));
+    assert_eq!(reply.header("preference-applied"), Some("wait=60"));
     assert_eq!(service.generation(key, &details["generation_id"]).await["status"], "failed");
 }
 
@@ -103,7 +124,7 @@ async fn midjourney_tells_how_far_it_is() {
     let mut seen = Vec::new();
     let done = loop {
         service.clock.advance_ms(1_000);
-        service.app.poll_jobs().await.unwrap();
+        service.poll().await;
         let generation = service.generation(&account.key, &id).await;
         if generation["status"] != "pending" {
             break generation;
@@ -130,7 +151,7 @@ async fn a_job_outlives_its_process(database: TestDatabase) {
 }
 
 /// The job comes to its end at this process: charged 3 of 10, with one picture and its thumbnail.
-async fn check_settled_once(service: &Service, account: &Account, id: &Value) {
+pub(crate) async fn check_settled_once(service: &Service, account: &Account, id: &Value) {
     let done = service.pump(&account.key, id).await;
     assert_eq!((&done["status"], &done["tokens_spent"]), (&json!("completed"), &json!(3)), "{done:#}");
     assert_eq!(service.balance(&account.key).await, 7);
@@ -138,17 +159,22 @@ async fn check_settled_once(service: &Service, account: &Account, id: &Value) {
     assert_eq!(service.stored_files().len(), 2, "{:?}", service.stored_files());
     let report = service.assert_verifies().await;
     assert_eq!(report.open_holds, 0);
-    assert_eq!(service.app.poll_jobs().await.unwrap(), 0);
+    assert_eq!(service.poll().await, 0);
 }
 
 /// Has the worker of `service` stand still in the middle of asking after a job of Luma's, for so many milliseconds.
-async fn stall(service: &Service, ms: u64) -> tokio::task::JoinHandle<usize> {
+pub(crate) async fn stall(service: &Service, ms: u64) -> Round {
+    stall_on(&Handle::current(), service, ms).await
+}
+
+async fn stall_on(runtime: &Handle, service: &Service, ms: u64) -> Round {
     service.clock.advance_ms(5_000);
     service.break_vendor("luma", &format!("delay:{ms}"), 1).await;
     let (app, calls) = (service.app.clone(), service.calls_of("luma").await);
-    let worker = tokio::spawn(async move { app.poll_jobs().await.unwrap() });
+    let round = runtime.spawn(async move { app.poll_jobs().await.unwrap() }).await.unwrap();
+    assert_eq!(round.count(), 1);
     eventually(async || (service.calls_of("luma").await > calls).then_some(())).await;
-    worker
+    round
 }
 
 async fn a_claim_that_died_with_its_worker_is_taken_over(database: TestDatabase) {
@@ -156,7 +182,9 @@ async fn a_claim_that_died_with_its_worker_is_taken_over(database: TestDatabase)
     let other = service.another(&database).await;
     let account = service.account_with(10).await;
     let id = service.begin_job(&account, &photon()).await;
-    stall(&service, 60_000).await.abort();
+    let dying = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    stall_on(dying.handle(), &service, 60_000).await;
+    dying.shutdown_background();
     drop(service);
     let stalled_at = other.clock.now();
     check_settled_once(&other, &account, &id).await;
@@ -170,7 +198,7 @@ async fn a_job_that_its_vendor_does_not_know_is_not_given_up(database: TestDatab
     let account = service.account_with(10).await;
     let id = service.begin_job(&account, &photon()).await;
     stranger.clock.advance_ms(5_000);
-    assert_eq!(stranger.app.poll_jobs().await.unwrap(), 1);
+    assert_eq!(stranger.poll().await, 1);
     check_settled_once(&service, &account, &id).await;
 }
 
@@ -187,6 +215,9 @@ async fn two_workers_settle_once(database: TestDatabase) {
         let (one, two) = tokio::join!(one, two);
         assert_eq!((&one["status"], &two["status"]), (&json!("completed"), &json!("completed")));
     }
+    // What a worker had stored when another took its job over is swept.
+    service.clock.advance_ms(3_600_000);
+    service.app.recover().await.unwrap();
     assert_eq!((service.balance(&account.key).await, service.stored_files().len()), (25, 10));
     assert_eq!(service.assert_verifies().await.open_holds, 0);
 }
@@ -198,13 +229,13 @@ async fn a_slow_worker_that_is_overtaken_leaves_nothing_behind(database: TestDat
     let id = service.begin_job(&account, &photon()).await;
     for _ in 0..2 {
         service.clock.advance_ms(5_000);
-        assert_eq!(service.app.poll_jobs().await.unwrap(), 1);
+        assert_eq!(service.poll().await, 1);
     }
     // The answer that it waits for says that the job is done; by the time that it comes, the other has been told so too.
     let slow = stall(&service, 1_500).await;
     service.clock.advance_ms(60_000);
     check_settled_once(&other, &account, &id).await;
-    slow.await.unwrap();
+    slow.finished().await;
     check_settled_once(&other, &account, &id).await;
 }
 
@@ -242,6 +273,46 @@ async fn a_canceled_job_costs_nothing(database: TestDatabase) {
     assert_eq!(service.assert_verifies().await.open_holds, 0);
 }
 
+async fn what_is_canceled_while_it_is_worked_at_costs_nothing(database: TestDatabase) {
+    let service = Service::start_with(&database, patient()).await;
+    let account = service.account_with(100).await;
+    // While the vendor is asked, be it that the job goes on or is done.
+    for looks in [0, 2] {
+        let id = service.begin_job(&account, &photon()).await;
+        for _ in 0..looks {
+            service.clock.advance_ms(5_000);
+            assert_eq!(service.poll().await, 1);
+        }
+        let stalled = stall(&service, 500).await;
+        assert_eq!(service.cancel(&account.key, &id).await.expect(200)["error_code"], "canceled");
+        stalled.finished().await;
+        check_canceled(&service, &account, &id).await;
+    }
+    // While what was made waits to be fetched: its vendor has nothing more to do with it.
+    for model in ["photon-1", "dall-e-3"] {
+        let body = body(model, "[[fault:result-flaky]]");
+        let id = service.prefer(&account.key, "respond-async", &body).await.expect(202)["id"].clone();
+        eventually(async || service.is_job(&account, &id).await.then_some(())).await;
+        for _ in 0..if model == "photon-1" { 3 } else { 1 } {
+            service.clock.advance_ms(10_000);
+            assert_eq!(service.poll().await, 1);
+        }
+        let calls = service.calls().await;
+        assert_eq!(service.cancel(&account.key, &id).await.expect(200)["error_code"], "canceled");
+        assert_eq!(service.calls().await, calls);
+        check_canceled(&service, &account, &id).await;
+    }
+    assert_eq!(service.assert_verifies().await.open_holds, 0);
+}
+
+async fn check_canceled(service: &Service, account: &Account, id: &Value) {
+    assert_eq!(service.generation(&account.key, id).await["error_code"], "canceled");
+    assert!(!service.is_job(account, id).await);
+    service.clock.advance_ms(120_000);
+    assert_eq!(service.poll().await, 0);
+    assert_eq!((service.balance(&account.key).await, service.stored_files().len()), (100, 0));
+}
+
 async fn what_is_canceled_before_its_job_runs_is_stopped_at_the_vendor(database: TestDatabase) {
     let service = Service::start_with(&database, patient()).await;
     let account = service.account_with(100).await;
@@ -255,7 +326,7 @@ async fn what_is_canceled_before_its_job_runs_is_stopped_at_the_vendor(database:
         if calls == 2 {
             eventually(async || service.is_job(&account, &id).await.then_some(())).await;
             service.clock.advance_ms(10_000);
-            service.app.poll_jobs().await.unwrap();
+            service.poll().await;
             assert!(!service.is_job(&account, &id).await);
         } else {
             tokio::time::timeout(Duration::from_secs(20), service.app.shut_down()).await.unwrap();
@@ -268,14 +339,14 @@ async fn what_is_canceled_before_its_job_runs_is_stopped_at_the_vendor(database:
 }
 
 async fn a_vendor_that_calls_is_asked_at_once(database: TestDatabase) {
-    let setup = Setup { is_public: true, ..patient() };
+    let setup = Setup { callbacks: true, ..patient() };
     let service = Service::start_with(&database, setup).await;
     for model in ["flux-1.1-pro", "photon-1", "midjourney-v6"] {
         let account = service.account_with(20).await;
         let id = service.begin_job(&account, &body(model, "A red boat.")).await;
         // No time passes: it is the vendor's call alone that makes the job due.
         let done = eventually(async || {
-            service.app.poll_jobs().await.unwrap();
+            service.poll().await;
             let generation = service.generation(&account.key, &id).await;
             (generation["status"] != "pending").then_some(generation)
         });

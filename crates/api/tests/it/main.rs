@@ -8,6 +8,7 @@
 
 mod auth;
 mod bad_requests;
+mod callbacks;
 mod catalog;
 mod failing;
 mod files;
@@ -24,7 +25,9 @@ mod retention;
 mod route_table;
 mod streams;
 mod stt;
+mod vendor_rules;
 mod vendors;
+mod workers;
 
 use serde_json::Value;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Pictures, video and sound that fail: said as it is, and free.
 
 use crate::{
+    eventually,
     media::{TONE, patient, request},
     refused,
 };
@@ -67,6 +68,9 @@ const JOB_STUCK: Fault = provider_error("job-stuck", "timeout");
 const HANG: Fault = provider_error("hang", "timeout");
 const OVERSIZED: Fault = provider_error("oversized", "bad_response");
 
+/// Words that have a result fail three times before it comes.
+const FLAKY: &str = "[[fault:result-flaky]]";
+
 /// Runs each of `models` on a service and a database of its own.
 async fn on_each<M: IntoIterator<Item = (&'static str, &'static str)>>(
     backend: Backend,
@@ -128,14 +132,12 @@ async fn check_failure(
     // These say that they are busy in the words that say that we are too quick.
     let is_busy = ["elevenlabs", "minimax"].contains(&vendor) && fault.name == "overloaded";
     let kind = if is_busy { Some("rate_limited") } else { fault.kind };
-    if !JOBS.contains(&model) {
-        let mut expected = json!({ "generation_id": id });
-        if let Some(kind) = kind {
-            expected["provider"] = json!(vendor);
-            expected["kind"] = json!(kind);
-        }
-        assert_eq!(details, expected, "{model} {}", fault.name);
+    let mut expected = json!({ "generation_id": id });
+    if let Some(kind) = kind {
+        expected["provider"] = json!(vendor);
+        expected["kind"] = json!(kind);
     }
+    assert_eq!(details, expected, "{model} {}", fault.name);
     let record = service.generation(&account.key, id).await;
     for (field, expected) in [
         ("status", json!("failed")),
@@ -206,6 +208,57 @@ async fn trouble_with_asking_loses_no_job() {
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_that_cannot_be_fetched_for_a_while_is_not_given_up() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let models = MODELS.into_iter().filter(|(_, model)| FETCHED.contains(model));
+        on_each(backend, patient(), models, async |service, vendor, model| {
+            let account = service.account_with(100).await;
+            let body = request(service, model, FLAKY, "").await;
+            let calls = service.calls_of(vendor).await;
+            // Whoever waits for what is made at once goes on waiting.
+            let wait = if JOBS.contains(&model) { "wait=60" } else { "" };
+            let done = service.pumping(service.prefer(&account.key, wait, &body)).await.expect(200);
+            assert_eq!(done["status"], "completed", "{model}: {done:#}");
+            assert_eq!(service.fetch(done["result_url"].as_str().unwrap()).await.status, 200);
+            let spent = done["tokens_spent"].as_i64().unwrap();
+            assert_eq!(service.balance(&account.key).await, 100 - spent, "{model}");
+            assert_eq!(service.stored_files().len(), 2, "{model}");
+            if !JOBS.contains(&model) {
+                assert_eq!(service.calls_of(vendor).await - calls, 1, "what is made is not made again");
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_that_cannot_be_fetched_in_time_costs_nothing() {
+    let setup = Setup { call_timeout_ms: 3_000, job_timeout_ms: 60_000, ..Setup::default() };
+    let models = MODELS.into_iter().filter(|(_, model)| FETCHED.contains(model));
+    on_each(Backend::Sqlite, setup, models, async |service, vendor, model| {
+        let account = service.account_with(100).await;
+        let id =
+            service.prefer(&account.key, "respond-async", &request(service, model, FLAKY, "").await).await;
+        let id = id.expect(202)["id"].clone();
+        // The first try, or the first look at the job, and by the second all time has passed.
+        eventually(async || service.is_job(&account, &id).await.then_some(())).await;
+        for _ in 0..3 {
+            service.clock.advance_ms(10_000);
+            service.poll().await;
+        }
+        service.clock.advance_ms(60_000);
+        service.poll().await;
+        let failed = service.generation(&account.key, &id).await;
+        assert_eq!((&failed["status"], &failed["error_code"]), (&json!("failed"), &json!("provider_error")));
+        let message = failed["error"].as_str().unwrap();
+        assert!(message.contains("timeout") && message.contains(vendor), "{message}");
+        assert_eq!(service.balance(&account.key).await, 100, "{model}");
+        assert!(!service.is_job(&account, &id).await, "{model}");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

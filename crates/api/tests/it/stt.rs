@@ -8,7 +8,12 @@ use crate::{
 use image::ImageFormat;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
 use testkit::{Account, Part, Reply, Service, TestDatabase, file, send, text};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 testkit::on_each_database!(every_model_of_speech_writes);
 
@@ -79,10 +84,12 @@ async fn recordings_of_every_kind_are_heard() {
         fixture!("clip.mp4"),
         fixture!("tone.wav"),
         fixture!("tone.m4a"),
+        fixture!("fragmented.m4a"),
         fixture!("opus.ogg"),
         fixture!("vorbis.ogg"),
         fixture!("tone.flac"),
         fixture!("tone.webm"),
+        fixture!("streamed.webm"),
     ] {
         for model in ["whisper", "elevenlabs-scribe"] {
             let parts = [file("audio", "recording", content), text("model", model)];
@@ -144,8 +151,79 @@ async fn recordings_have_limits() {
         post(model, &samples(limit_s)).await.expect(200);
         wrong_fields(&post(model, &samples(limit_s + 1)).await, &["audio"]);
     }
+    // What does not say how long it is, is measured.
+    for long in [long_webm(), long_m4a()] {
+        let details = refused(&post("whisper", &long).await, 422, "validation_error");
+        let wrong = &details["fields"][0];
+        assert_eq!(
+            (&wrong["field"], &wrong["message"]),
+            (&json!("audio"), &json!("must play for at most 360 s"))
+        );
+    }
     refused(&post("whisper", &wav(8_000, 25_000_000)).await, 413, "payload_too_large");
     assert_eq!(service.calls().await, 3);
+}
+
+/// A recording of 400 s that says nowhere how long it is: after the first second and a half there is a gap.
+fn long_webm() -> Vec<u8> {
+    // A cluster at 400,000 ms with one block: of track 1, at its beginning, a frame of Opus.
+    const CLUSTER: &[u8] = b"\x1f\x43\xb6\x75\x8f\xe7\x84\0\x06\x1a\x80\xa3\x87\x81\0\0\x80\xfc\xff\xfe";
+    [include_bytes!("../../../media/tests/fixtures/streamed.webm").as_slice(), CLUSTER].concat()
+}
+
+/// The same: its one fragment of 1.6 s comes again and again.
+fn long_m4a() -> Vec<u8> {
+    const FRAGMENT: std::ops::Range<usize> = 733..4_438;
+    let file = include_bytes!("../../../media/tests/fixtures/fragmented.m4a");
+    let mut bytes = file[..FRAGMENT.start].to_vec();
+    for index in 0..250_u32 {
+        let mut fragment = file[FRAGMENT].to_vec();
+        let mut set = |name: &[u8; 4], value: &[u8]| {
+            let at = fragment.windows(4).position(|found| found == name).unwrap() + 8;
+            fragment[at..at + value.len()].copy_from_slice(value);
+        };
+        set(b"mfhd", &(index + 1).to_be_bytes());
+        set(b"tfdt", &(u64::from(index) * 25_600).to_be_bytes());
+        bytes.extend(fragment);
+    }
+    bytes
+}
+
+/// Sends the beginning of a form, of which more is promised and never comes, and gives the status of the answer.
+async fn status_of_begun(service: &Service, key: &str, beginning: &[u8], promised_bytes: usize) -> String {
+    let mut stream = TcpStream::connect(service.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let head = format!(
+        "POST /api/v2/stt HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\
+        Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {promised_bytes}\r\n\r\n"
+    );
+    stream.write_all(&[head.as_bytes(), beginning].concat()).await.unwrap();
+    let mut status = [0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_exact(&mut status)).await;
+    read.expect("it is answered before all has come").unwrap();
+    String::from_utf8(status.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn what_can_be_refused_early_is() {
+    let database = testkit::database(testkit::Backend::Sqlite).await.unwrap();
+    let (service, account) = start(&database).await;
+    let poor = service.account("free", 10).await;
+    let model =
+        |slug: &str| format!("--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n{slug}\r\n");
+    let audio = "--x\r\nContent-Disposition: form-data; name=\"audio\"; filename=\"a\"\r\n\r\n";
+    let page = format!("{audio}{}", "<html>".repeat(1_000));
+    let check = async |key: &str, beginning: &str, promised_bytes: usize, status: u16| {
+        let answered = status_of_begun(&service, key, beginning.as_bytes(), promised_bytes).await;
+        assert_eq!(answered, format!("HTTP/1.1 {status}"), "{}", &beginning[..beginning.len().min(200)]);
+    };
+    check("nb_wrong", "", 20_000_000, 401).await;
+    check(&poor.key, "", 20_000_000, 403).await;
+    check(&account.key, "", 26_000_000, 413).await;
+    check(&account.key, &format!("{}{audio}", model("whisper-9")), 20_000_000, 404).await;
+    check(&account.key, &format!("{}{audio}", model("gpt-5")), 20_000_000, 422).await;
+    check(&account.key, &page, 20_000_000, 422).await;
+    assert_eq!(service.calls().await, 0);
+    assert_eq!(service.assert_verifies().await.generations, 0);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! From a client's request to a priced order; nothing is held, and no vendor is called yet.
 
-use super::{GenerateRequest, Spooled};
-use crate::{App, Caller, Error, media::Prepared, sell::read_params};
+use super::GenerateRequest;
+use crate::{App, Caller, Error, Spooled, media::Prepared, sell::read_params};
 use domain::{
     catalog::{Category, Mode, Model, Purpose},
     id::{AccountId, GenerationId, KeyId},
@@ -53,15 +53,7 @@ impl App {
                 return Err(Error::Validation(errors.collect()));
             }
         };
-        if !self.catalog().plan_covers(&caller.plan, &model.min_plan) {
-            let (required_plan, plan) = (model.min_plan.clone(), caller.plan.clone());
-            return Err(Error::InsufficientPlan { required_plan, plan });
-        }
-        if let Some(reason) = self.availability(model).reason() {
-            return Err(Error::ModelUnavailable { model: model.slug.clone(), reason, retry_after_s: None });
-        }
-        let ready = self.inner.provider.ready(&model.vendor);
-        ready.map_err(|error| Error::from_provider(&error, &model.vendor, &model.slug))?;
+        self.admit(caller, model)?;
         self.check_spend(model).await?;
         let quote = pricing::quote(model, &params, 1);
         let quote = quote.ok_or_else(|| Error::Internal(format!("{} has no price", model.slug)))?;
@@ -87,11 +79,40 @@ impl App {
         })
     }
 
+    /// Whether speech to text would be refused whatever the recording, before that is read.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Validation`], [`Error::InsufficientPlan`], [`Error::ModelUnavailable`].
+    pub fn admit_recording(&self, caller: &Caller, slug: &str) -> Result<(), Error> {
+        let model = self.model(slug)?;
+        check_way(model, true)?;
+        self.admit(caller, model)
+    }
+
+    /// Whether the caller's plan covers the model, and it can be used now.
+    fn admit(&self, caller: &Caller, model: &Model) -> Result<(), Error> {
+        if !self.catalog().plan_covers(&caller.plan, &model.min_plan) {
+            let (required_plan, plan) = (model.min_plan.clone(), caller.plan.clone());
+            return Err(Error::InsufficientPlan { required_plan, plan });
+        }
+        if let Some(reason) = self.availability(model).reason() {
+            return Err(Error::ModelUnavailable { model: model.slug.clone(), reason, retry_after_s: None });
+        }
+        let ready = self.inner.provider.ready(&model.vendor);
+        ready.map_err(|error| Error::from_provider(&error, &model.vendor, &model.slug))
+    }
+
+    /// Milliseconds for an answer that comes at once, or the start of a job.
+    fn answer_timeout_ms(&self, model: &Model) -> i64 {
+        model.timeout_ms.unwrap_or(self.inner.settings.answer_timeout_ms.of(model.category))
+    }
+
+    /// Milliseconds for the whole of a generation.
     fn timeout_ms(&self, model: &Model) -> i64 {
-        let settings = &self.inner.settings;
-        let default =
-            if model.mode == Mode::Async { settings.job_timeout_ms } else { settings.call_timeout_ms };
-        model.timeout_ms.unwrap_or(default)
+        match model.mode {
+            Mode::Async => model.job_timeout_ms.unwrap_or(self.inner.settings.job_timeout_ms),
+            Mode::Sync | Mode::SyncStream => self.answer_timeout_ms(model),
+        }
     }
 
     fn chat_call(
@@ -120,11 +141,6 @@ impl App {
         params: Params,
         audio: Option<Spooled>,
     ) -> Result<Prepared, Error> {
-        // Starting a job is short; what answers at once has all its time for that.
-        let timeout_ms = match model.mode {
-            Mode::Async => self.inner.settings.call_timeout_ms,
-            Mode::Sync | Mode::SyncStream => self.timeout_ms(model),
-        };
         let mut call = MediaCall {
             generation_id,
             model_slug: model.slug.clone(),
@@ -134,17 +150,21 @@ impl App {
             params,
             inputs: BTreeMap::new(),
             scratch: std::path::PathBuf::new(),
-            callback_url: self.callback_url()?,
-            timeout_ms,
+            callback_url: self.callback_url(&model.vendor)?,
+            timeout_ms: self.answer_timeout_ms(model),
         };
-        let Some(Spooled { folder, path }) = audio else {
-            return self.prepare(caller.account_id, model, call).await;
+        let prepared = match audio {
+            None => self.prepare(caller.account_id, model, call).await?,
+            Some(Spooled { folder, path, .. }) => {
+                let file = self.recording(model, path).await?;
+                let file = file.map_err(|wrong| Error::Validation(vec![wrong]))?;
+                call.inputs.insert("audio".to_owned(), file);
+                call.scratch = folder.path().to_owned();
+                Prepared { call, _folder: folder }
+            }
         };
-        let file = self.recording(model, path).await?;
-        let file = file.map_err(|wrong| Error::Validation(vec![wrong]))?;
-        call.inputs.insert("audio".to_owned(), file);
-        call.scratch = folder.path().to_owned();
-        Ok(Prepared { call, _folder: folder })
+        self.inner.provider.check(&prepared.call).map_err(Error::Validation)?;
+        Ok(prepared)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{Error, FailedGeneration};
 use domain::{id::GenerationId, time::Timestamp};
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// A generation that completed. By the time anybody sees this, its charge is on disk.
@@ -53,6 +53,8 @@ pub struct Running {
     pub is_stream: bool,
     /// Whether the client is not kept waiting.
     pub is_async: bool,
+    /// How long it is worth waiting for, should it go on as a job.
+    pub patience: Duration,
     pub(super) progress: watch::Receiver<Progress>,
     pub(super) read_bytes: usize,
 }

@@ -7,8 +7,8 @@ use super::{
 use crate::{App, Error, FailedGeneration, media::Prepared};
 use domain::{
     catalog::Measured,
-    ledger::{Failure, HoldRequest, Resolution},
-    media::{Job, Made},
+    ledger::{HoldRequest, Resolution},
+    media::{Job, Made, MediaCall, Product},
     params::Params,
     port::{Answer, Call, ProviderError, ProviderErrorKind},
     time::Timestamp,
@@ -107,17 +107,33 @@ impl App {
     async fn make(&self, order: &Order, prepared: &Prepared, created_at: Timestamp) -> Called {
         let call = &prepared.call;
         match in_time(call.timeout_ms, self.inner.provider.make(call)).await {
-            Ok(Made::Done(product)) => Called::Ended(self.finish(order.account_id, call, product).await),
-            Ok(Made::Job(job)) => self.keep(order, prepared, job, created_at).await,
+            Ok(Made::Done(product)) => self.bring_home(order, call, product).await,
+            Ok(Made::Job(job)) => self.keep(order, call, job, created_at).await,
             Err(error) => Called::Ended(Err(provider_error(order, &error))),
         }
     }
 
+    /// Makes a product ready. One that lies at its vendor's and cannot be fetched just now goes on as a job, which has the
+    /// time of the call once more.
+    async fn bring_home(&self, order: &Order, call: &MediaCall, product: Product) -> Called {
+        let kept = product.is_at_vendor().then(|| Made::Done(product.clone()));
+        let end = self.finish(order.account_id, call, product).await;
+        let (Err(error), Some(made)) = (&end, kept) else { return Called::Ended(end) };
+        if !error.may_pass() {
+            return Called::Ended(end);
+        }
+        let deadline_at = self.clock().now().plus_ms(order.timeout_ms);
+        match self.keep_job(order.account_id, call, &made, deadline_at).await {
+            Ok(()) => Called::Job,
+            Err(_) => Called::Ended(end),
+        }
+    }
+
     /// Keeps a job that runs. One that cannot be kept is stopped, for nobody would ever ask after it.
-    async fn keep(&self, order: &Order, prepared: &Prepared, job: Job, created_at: Timestamp) -> Called {
-        let (call, state) = (&prepared.call, job.state.clone());
+    async fn keep(&self, order: &Order, call: &MediaCall, job: Job, created_at: Timestamp) -> Called {
+        let state = job.state.clone();
         let deadline_at = created_at.plus_ms(order.timeout_ms);
-        let Err(error) = self.keep_job(order.account_id, call, job, deadline_at).await else {
+        let Err(error) = self.keep_job(order.account_id, call, &Made::Job(job), deadline_at).await else {
             return Called::Job;
         };
         if let Err(error) = self.inner.provider.cancel(call, &state).await {
@@ -145,8 +161,7 @@ impl App {
         let completion = match result {
             Ok(completion) => completion,
             Err(error) => {
-                let failure = Failure { error_code: error.code().to_owned(), message: error.to_string() };
-                let released = ledger.resolve(hold, Resolution::Failed(failure), ended_at).await;
+                let released = ledger.resolve(hold, Resolution::Failed(error.failure()), ended_at).await;
                 return Err(failed(released.err().map_or(error, Error::from)));
             }
         };
@@ -159,7 +174,7 @@ impl App {
             // The hold was given back meanwhile, by the client's wish or because others took this process for dead: the late
             // answer is not charged, and not given.
             tracing::warn!(generation_id = id.0, "a settle came too late");
-            if let Err(error) = self.discard(&completion.files).await {
+            if let Err(error) = self.discard(order.account_id, id, &completion.files).await {
                 tracing::warn!(generation_id = id.0, %error, "files that nobody gets stay");
             }
             let record = self.storage().generation(order.account_id, id).await.ok().flatten();
@@ -206,10 +221,9 @@ impl App {
     /// An answer that the database will not take, whatever the reason, is a failed generation: its hold goes back.
     async fn give_up(&self, order: &Order, error: Error, ended_at: Timestamp) -> Error {
         if matches!(error, Error::Internal(_)) {
-            let failure =
-                Failure { error_code: error.code().to_owned(), message: Error::Interrupted.to_string() };
             let (account_id, id) = (order.account_id, order.generation_id);
-            let released = self.storage().ledger().release_lost(account_id, id, failure, ended_at).await;
+            let ledger = self.storage().ledger();
+            let released = ledger.release_lost(account_id, id, error.failure(), ended_at).await;
             if let Err(error) = released {
                 tracing::error!(generation_id = id.0, %error, "a hold stays for the worker to give back");
             }
@@ -219,7 +233,7 @@ impl App {
 }
 
 /// Time running out is an answer, even of a client that should have noticed.
-async fn in_time<T>(
+pub(crate) async fn in_time<T>(
     timeout_ms: i64,
     call: impl Future<Output = Result<T, ProviderError>>,
 ) -> Result<T, ProviderError> {

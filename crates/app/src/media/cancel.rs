@@ -3,7 +3,6 @@
 use crate::{App, Caller, Error, GenerationView};
 use domain::{
     id::GenerationId,
-    ledger::Failure,
     media::{JobState, MediaCall},
 };
 use storage::GenerationStatus;
@@ -19,16 +18,16 @@ impl App {
             return Err(Error::NotCancellable);
         }
         let job = self.storage().job(caller.account_id, id).await?;
-        let failure =
-            Failure { error_code: Error::Canceled.code().to_owned(), message: Error::Canceled.to_string() };
-        let ended_at = self.clock().now();
+        let (failure, ended_at) = (Error::Canceled.failure(), self.clock().now());
         let ledger = self.storage().ledger();
         let resolved = ledger.release_lost(caller.account_id, id, failure, ended_at).await?;
         if !resolved.is_first {
             return Err(Error::NotCancellable);
         }
-        if let Some((call, state, _)) = job {
-            self.stop_at_vendor(&call, &state).await;
+        if let Some(job) = job {
+            if job.product.is_none() {
+                self.stop_at_vendor(&job.call, &job.state).await;
+            }
             self.storage().forget_job(caller.account_id, id).await?;
         }
         self.generation(caller, id).await

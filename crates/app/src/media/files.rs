@@ -1,8 +1,13 @@
 //! Files by name: storing them, serving them, and removing them when their time has come.
 
-use super::{INPUT_RETENTION_MS, random_name};
+use super::{INPUT_RETENTION_MS, UNSETTLED_MS, random_name};
 use crate::{App, Caller, Error, media::inputs::disk};
-use domain::{id::AccountId, plan::FREE_PLAN, time::DAY_MS, time::Timestamp};
+use domain::{
+    id::{AccountId, GenerationId},
+    plan::FREE_PLAN,
+    time::DAY_MS,
+    time::Timestamp,
+};
 use futures_util::TryStreamExt;
 use media::{MediaKind, MediaType};
 use std::path::Path;
@@ -39,7 +44,6 @@ impl App {
         let media_type = self.look_at("file", path, &kinds).await?;
         let media_type = media_type.map_err(|wrong| Error::Validation(vec![wrong]))?;
         let record = self.store_file(caller.account_id, FileKind::Input, media_type, path).await?;
-        self.storage().create_file(caller.account_id, record.clone()).await?;
         Ok(Upload { url: self.file_url(&record.name), expires_at: record.expires_at })
     }
 
@@ -70,7 +74,8 @@ impl App {
         url.strip_prefix(self.inner.settings.public_url())?.strip_prefix("/api/v2/files/")
     }
 
-    /// Stores the file at `path` under a fresh name. The record has still to be entered.
+    /// Stores the file at `path` under a fresh name. What belongs to a generation is kept for a short while only, until its
+    /// settle says otherwise.
     pub(super) async fn store_file(
         &self,
         account_id: AccountId,
@@ -79,12 +84,12 @@ impl App {
         path: &Path,
     ) -> Result<FileRecord, Error> {
         let size = tokio::fs::metadata(path).await.map_err(|error| disk(&error))?.len();
-        let record = self.file_record(account_id, kind, media_type, size).await?;
+        let record = self.enter_file(account_id, kind, media_type, size).await?;
         self.inner.blobs.put_file(&record.name, path, &record.content_type).await?;
         Ok(record)
     }
 
-    /// Stores a small file under a fresh name. The record has still to be entered.
+    /// Stores a small file under a fresh name, as [`Self::store_file`] does.
     pub(super) async fn store_bytes(
         &self,
         account_id: AccountId,
@@ -93,12 +98,14 @@ impl App {
         bytes: Vec<u8>,
     ) -> Result<FileRecord, Error> {
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let record = self.file_record(account_id, kind, media_type, size).await?;
+        let record = self.enter_file(account_id, kind, media_type, size).await?;
         self.inner.blobs.put_bytes(&record.name, bytes.into(), &record.content_type).await?;
         Ok(record)
     }
 
-    async fn file_record(
+    /// Enters a file before its bytes are stored, so that the worker finds them whatever happens in between. Gives its record
+    /// as it will be in the end.
+    async fn enter_file(
         &self,
         account_id: AccountId,
         kind: FileKind,
@@ -106,18 +113,27 @@ impl App {
         size: u64,
     ) -> Result<FileRecord, Error> {
         let created_at = self.clock().now();
-        let expires_at = match kind {
-            FileKind::Input => Some(created_at.plus_ms(INPUT_RETENTION_MS)),
-            FileKind::Result | FileKind::Thumbnail => self.results_expire_at(account_id, created_at).await?,
+        let (expires_at, entered_until) = match kind {
+            FileKind::Input => {
+                let expires_at = created_at.plus_ms(INPUT_RETENTION_MS);
+                (Some(expires_at), expires_at)
+            }
+            FileKind::Result | FileKind::Thumbnail => {
+                let expires_at = self.results_expire_at(account_id, created_at).await?;
+                (expires_at, created_at.plus_ms(UNSETTLED_MS))
+            }
         };
-        Ok(FileRecord {
+        let record = FileRecord {
             name: random_name(media_type.extension())?,
             kind,
             content_type: media_type.content_type().to_owned(),
             size_bytes: i64::try_from(size).unwrap_or(i64::MAX),
             created_at,
             expires_at,
-        })
+        };
+        let entered = FileRecord { expires_at: Some(entered_until), ..record.clone() };
+        self.storage().create_file(account_id, entered).await?;
+        Ok(record)
     }
 
     /// Brings a file of ours to `path`.
@@ -130,12 +146,18 @@ impl App {
         file.flush().await.map_err(|error| disk(&error))
     }
 
-    /// Removes the bytes of files that were stored for a generation and not entered with its end: it had been ended before.
-    pub(crate) async fn discard(&self, files: &[FileRecord]) -> Result<(), Error> {
-        for file in files {
-            if self.storage().file(&file.name, file.created_at).await?.is_none() {
-                self.inner.blobs.delete(&file.name).await?;
-            }
+    /// Removes files that were stored for a generation and are not what it ended with: it had been ended before.
+    pub(crate) async fn discard(
+        &self,
+        account_id: AccountId,
+        id: GenerationId,
+        files: &[FileRecord],
+    ) -> Result<(), Error> {
+        let record = self.storage().generation(account_id, id).await?;
+        let kept = record.map(|record| [record.result_file, record.thumbnail_file]).unwrap_or_default();
+        for file in files.iter().filter(|file| !kept.iter().flatten().any(|name| *name == file.name)) {
+            self.inner.blobs.delete(&file.name).await?;
+            self.storage().forget_file(account_id, &file.name).await?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! From what a vendor made to what a client gets: brought here, looked at, converted, measured, and stored.
 
 use super::{
-    blocking,
+    FINISH_LIMIT, blocking,
     inputs::{disk, not_kept, result_kind},
 };
 use crate::{App, Error};
@@ -9,23 +9,35 @@ use domain::{
     catalog::Measured,
     id::AccountId,
     media::{MediaCall, Product, ProductFile},
-    port::{FetchLimits, ProviderErrorKind},
+    port::{FetchFailure, FetchFailureKind, FetchLimits, ProviderErrorKind},
 };
 use media::{ImageFormat, Inspected, MediaKind, MediaType};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use storage::{Completion, FileKind, FileRecord};
 
-/// Bytes that a result may have.
-const MAX_RESULT_BYTES: u64 = 256 * 1024 * 1024;
 /// The longer side of a thumbnail, in pixels.
 const THUMBNAIL_PX: u32 = 512;
 /// What thumbnails are.
 const THUMBNAIL: MediaType = MediaType::Jpeg;
 
 impl App {
-    /// Makes a product ready for the client. Its files are stored when this answers, but not yet entered.
+    /// Makes a product ready for the client. Its files are stored when this answers, for a short while; the settle keeps
+    /// them. [`Error::may_pass`] says of an error whether to try again.
     pub(crate) async fn finish(
+        &self,
+        account_id: AccountId,
+        call: &MediaCall,
+        product: Product,
+    ) -> Result<Completion, Error> {
+        let finishing = self.make_ready(account_id, call, product);
+        tokio::time::timeout(FINISH_LIMIT, finishing).await.unwrap_or_else(|_| {
+            tracing::warn!(vendor = call.vendor, "a result is not ready in time");
+            Err(Error::Overloaded)
+        })
+    }
+
+    async fn make_ready(
         &self,
         account_id: AccountId,
         call: &MediaCall,
@@ -86,10 +98,14 @@ impl App {
             }
             ProductFile::Url(url) => {
                 let allow_private = self.inner.provider.is_private(&call.vendor);
-                let limits = FetchLimits { max_bytes: MAX_RESULT_BYTES, allow_private };
+                let limits = FetchLimits { max_bytes: self.inner.settings.max_result_bytes, allow_private };
                 let fetched = self.inner.fetch.fetch(&url, limits, &path).await;
-                fetched.map_err(|failure| {
-                    if failure.is_about_url { bad_result(call, &failure.message) } else { not_kept(&failure) }
+                fetched.map_err(|failure| match failure.kind {
+                    FetchFailureKind::Disk => not_kept(&failure),
+                    FetchFailureKind::Passing => not_yet(call, &failure),
+                    FetchFailureKind::BadUrl | FetchFailureKind::Gone | FetchFailureKind::TooLarge => {
+                        bad_result(call, &failure.message)
+                    }
                 })?;
             }
         }
@@ -168,6 +184,12 @@ async fn inspect(path: &Path) -> Result<Result<Inspected, media::MediaError>, Er
 /// A format as parameters name it.
 fn format_name(media_type: MediaType) -> &'static str {
     if media_type == MediaType::Jpeg { "jpeg" } else { media_type.extension() }
+}
+
+/// A result that is there, and cannot be had just now.
+fn not_yet(call: &MediaCall, failure: &FetchFailure) -> Error {
+    tracing::warn!(vendor = call.vendor, %failure, "a result cannot be fetched for now");
+    Error::Overloaded
 }
 
 /// The vendor gave something that is not what was sold.

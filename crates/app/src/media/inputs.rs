@@ -1,14 +1,14 @@
 //! Files that go in: fetched from where the client names, or uploaded before; looked at, and refused, before anything is
 //! held.
 
-use super::{MAX_INPUT_BYTES, blocking};
+use super::{MAX_INPUT_BYTES, blocking, spool::another_kind};
 use crate::{App, Error};
 use domain::{
     catalog::{Category, Model},
     id::AccountId,
     media::{InputFile, MediaCall},
     params::{FieldError, ParamSpec},
-    port::{FetchFailure, FetchLimits},
+    port::{FetchFailure, FetchFailureKind, FetchLimits},
 };
 use media::{Inspected, MediaKind, MediaType};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use storage::FileKind;
 use tempfile::TempDir;
 
 /// What speech is read from.
-const RECORDINGS: [MediaType; 7] = [
+pub(super) const RECORDINGS: [MediaType; 7] = [
     MediaType::Mp3,
     MediaType::Mp4,
     MediaType::Wav,
@@ -92,8 +92,12 @@ impl App {
     ) -> Result<Result<(), String>, Error> {
         if let Some(name) = self.own_file_name(url) {
             let found = self.storage().file(name, self.clock().now()).await?;
-            if found.is_none_or(|(owner, _)| owner != account_id) {
+            let Some((_, record)) = found.filter(|(owner, _)| *owner == account_id) else {
                 return Ok(Err("there is no such file here".to_owned()));
+            };
+            // A result of ours may be larger than what may go in.
+            if u64::try_from(record.size_bytes).is_ok_and(|bytes| bytes > MAX_INPUT_BYTES) {
+                return Ok(Err(format!("has more than {} MB", MAX_INPUT_BYTES / 1_000_000)));
             }
             self.download(name, path).await?;
             return Ok(Ok(()));
@@ -101,8 +105,8 @@ impl App {
         let limits = FetchLimits { max_bytes: MAX_INPUT_BYTES, allow_private: false };
         match self.inner.fetch.fetch(url, limits, path).await {
             Ok(_) => Ok(Ok(())),
-            Err(failure) if failure.is_about_url => Ok(Err(format!("cannot be fetched: {failure}"))),
-            Err(failure) => Err(not_kept(&failure)),
+            Err(failure) if failure.kind == FetchFailureKind::Disk => Err(not_kept(&failure)),
+            Err(failure) => Ok(Err(format!("cannot be fetched: {failure}"))),
         }
     }
 
@@ -119,12 +123,11 @@ impl App {
                 return Ok(media_type);
             }
             let kinds = kinds.iter().map(|kind| describe(*kind));
-            Err(FieldError::new(name, "is a file of another kind").allowing(kinds))
+            Err(another_kind(name).allowing(kinds))
         }))
     }
 
-    /// The recording that speech is read from, once it is found to be one, and no longer than `model` is sold for. One
-    /// without an index may not say how long it is; its bytes bound that.
+    /// The recording that speech is read from, once it is found to be one, and no longer than `model` is sold for.
     pub(crate) async fn recording(
         &self,
         model: &Model,
@@ -137,14 +140,19 @@ impl App {
         };
         if !RECORDINGS.contains(&inspected.media_type) {
             let allowed = RECORDINGS.map(MediaType::extension);
-            return Ok(Err(FieldError::new(NAME, "is a file of another kind").allowing(allowed)));
+            return Ok(Err(another_kind(NAME).allowing(allowed)));
         }
         let max_ms = model.limits.max_audio_s.map(|max_s| max_s.saturating_mul(1_000));
-        if let (Some(max_ms), Some(duration_ms)) = (max_ms, inspected.duration_ms)
-            && duration_ms > max_ms
-        {
-            let message = format!("must play for at most {} s", max_ms / 1_000);
-            return Ok(Err(FieldError::new(NAME, message)));
+        if let Some(max_ms) = max_ms {
+            let limit = format!("must play for at most {} s", max_ms / 1_000);
+            let message = match inspected.duration_ms {
+                Some(duration_ms) if duration_ms <= max_ms => None,
+                Some(_) => Some(limit),
+                None => Some(format!("{limit}, and does not show how long it plays")),
+            };
+            if let Some(message) = message {
+                return Ok(Err(FieldError::new(NAME, message)));
+            }
         }
         Ok(Ok(input_file(NAME, path, inspected.media_type).await?))
     }
@@ -163,7 +171,6 @@ impl App {
             return Err(Error::ModelUnavailable { model, reason, retry_after_s: None });
         }
         let stored = self.store_file(account_id, FileKind::Input, media_type, &file.path).await?;
-        self.storage().create_file(account_id, stored.clone()).await?;
         Ok(self.file_url(&stored.name))
     }
 }
@@ -207,7 +214,7 @@ pub(super) fn not_kept(failure: &FetchFailure) -> Error {
     Error::Overloaded
 }
 
-fn describe(kind: MediaKind) -> &'static str {
+pub(super) fn describe(kind: MediaKind) -> &'static str {
     match kind {
         MediaKind::Image => "picture",
         MediaKind::Video => "video",

@@ -139,8 +139,11 @@ pub struct Model {
     pub at_most_one_of: Vec<Vec<String>>,
     /// What the price buys at most.
     pub limits: Limits,
-    /// Milliseconds that a generation may take, where it is not the time that all others have.
+    /// Milliseconds that an answer may take that comes at once, or the start of a job, where it is not the time that others
+    /// of its category have.
     pub timeout_ms: Option<i64>,
+    /// Milliseconds that a job may take from its hold on, where it is not the time that all others have.
+    pub job_timeout_ms: Option<i64>,
     /// What the vendor charges, where the catalog knows it.
     pub vendor_price: Option<VendorPrice>,
 }
@@ -185,6 +188,24 @@ impl Model {
     pub fn override_upstream(&mut self, model: String) {
         self.upstream.model = model;
         self.upstream.is_overridden = true;
+    }
+
+    /// Replaces the voices that a client may choose from; the first one is the default unless the old default is among them.
+    ///
+    /// # Errors
+    /// What is wrong: the model has no voices, or the list is empty or has an empty one.
+    pub fn override_voices(&mut self, voices: Vec<String>) -> Result<(), &'static str> {
+        let Some(ParamSpec::Choice { allowed, default }) = self.params.get_mut("voice_id") else {
+            return Err("is for models with voices");
+        };
+        if voices.is_empty() || voices.iter().any(|voice| voice.trim().is_empty()) {
+            return Err("must name a voice at least, and none without a name");
+        }
+        if !default.as_ref().is_some_and(|voice| voices.contains(voice)) {
+            *default = voices.first().cloned();
+        }
+        *allowed = voices;
+        Ok(())
     }
 
     /// Replaces limits; the bounds of the parameters that follow from them follow.

@@ -69,6 +69,7 @@ struct ModelRow {
     #[serde(default)]
     limits: Limits,
     timeout_ms: Option<i64>,
+    job_timeout_ms: Option<i64>,
     vendor_price: Option<VendorPrice>,
 }
 
@@ -194,9 +195,14 @@ fn model(row: ModelRow, plans: &BTreeSet<String>) -> Result<Model, RowError> {
     for (name, spec) in &params {
         check_spec(name, spec)?;
     }
-    if row.timeout_ms.is_some_and(|ms| !TIMEOUT_RANGE_MS.contains(&ms)) {
-        let (least, most) = (TIMEOUT_RANGE_MS.start(), TIMEOUT_RANGE_MS.end());
-        return Err(wrong("timeout_ms", format!("must lie in {least}..{most}")));
+    for (field, ms) in [("timeout_ms", row.timeout_ms), ("job_timeout_ms", row.job_timeout_ms)] {
+        if ms.is_some_and(|ms| !TIMEOUT_RANGE_MS.contains(&ms)) {
+            let (least, most) = (TIMEOUT_RANGE_MS.start(), TIMEOUT_RANGE_MS.end());
+            return Err(wrong(field, format!("must lie in {least}..{most}")));
+        }
+    }
+    if row.job_timeout_ms.is_some() && row.mode != Mode::Async {
+        return Err(wrong("job_timeout_ms", "is for models of mode async"));
     }
     for (field, figure) in row.vendor_price.iter().flat_map(VendorPrice::figures) {
         check_amount(&format!("vendor_price.{field}"), figure)?;
@@ -234,6 +240,7 @@ fn model(row: ModelRow, plans: &BTreeSet<String>) -> Result<Model, RowError> {
         at_most_one_of: row.at_most_one_of,
         limits: row.limits,
         timeout_ms: row.timeout_ms,
+        job_timeout_ms: row.job_timeout_ms,
         vendor_price: row.vendor_price,
     };
     match model.vendor_price.as_ref().and_then(|price| price.missing_in(&model)) {

@@ -1,9 +1,9 @@
 //! Reading a client's parameters against a model.
 
-use super::{Category, Model, vendor_price::PROSE};
+use super::{Category, Model};
 use crate::{
     params::{FieldError, ParamValue, Params},
-    text::{Message, Role, TextInput, count_chars},
+    text::{Message, Role, TextInput},
 };
 use serde_json::{Map, Value};
 
@@ -86,9 +86,8 @@ impl Model {
     /// What counts against `max_input_chars`, when it is too much.
     fn too_long(&self, params: &Params) -> Option<FieldError> {
         let limit = self.limits.max_input_chars?;
-        let texts = PROSE.into_iter().filter_map(|name| params.text(name)).map(count_chars);
         let messages = params.messages("messages").unwrap_or_default().iter().map(Message::input_chars);
-        let chars = texts.chain(messages).fold(0, i64::saturating_add);
+        let chars = messages.fold(self.chars_of_prose(params), i64::saturating_add);
         let names = ["messages", "text"].into_iter().find(|name| params.values.contains_key(*name));
         let message = format!("the input counts {chars} characters; {} takes {limit}", self.slug);
         let error = FieldError::new(names.unwrap_or("prompt"), message).allowing([format!("0..{limit}")]);

@@ -37,6 +37,9 @@ pub enum VendorPrice {
     PerMillionChars {
         /// A million characters.
         cost_micro_usd_per_million_chars: i64,
+        /// Whether a Chinese character counts as two, on the vendor's bill and against the limits of the model.
+        #[serde(default)]
+        han_counts_twice: bool,
     },
     /// By the length of the sound that comes in.
     PerMinute {
@@ -94,16 +97,29 @@ impl Model {
             quality: params.text("quality"),
             size: params.text("size"),
             duration_s: params.integer("duration"),
-            chars: PROSE
-                .iter()
-                .filter_map(|name| params.text(name))
-                .map(count_chars)
-                .fold(0, i64::saturating_add),
+            chars: self.chars_of_prose(params),
             has_image: params.text("image_url").is_some(),
             measured,
         };
         self.vendor_price.as_ref()?.cost_micro_usd(&quantity)
     }
+
+    /// Characters of all words for the model, as its vendor counts them.
+    pub(super) fn chars_of_prose(&self, params: &Params) -> i64 {
+        let han_counts_twice =
+            matches!(self.vendor_price, Some(VendorPrice::PerMillionChars { han_counts_twice: true, .. }));
+        let texts = PROSE.iter().filter_map(|name| params.text(name));
+        let chars = texts.map(|text| {
+            let twice = if han_counts_twice { text.chars().filter(|c| is_han(*c)).count() } else { 0 };
+            count_chars(text).saturating_add(i64::try_from(twice).unwrap_or(i64::MAX))
+        });
+        chars.fold(0, i64::saturating_add)
+    }
+}
+
+/// Chinese characters: the blocks of Unified Ideographs with their extensions, and of the compatibility ones.
+fn is_han(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 impl VendorPrice {
@@ -128,7 +144,7 @@ impl VendorPrice {
             Self::PerSecond { cost_micro_usd_per_second } => {
                 Some(quantity.duration_s?.saturating_mul(*cost_micro_usd_per_second))
             }
-            Self::PerMillionChars { cost_micro_usd_per_million_chars } => {
+            Self::PerMillionChars { cost_micro_usd_per_million_chars, .. } => {
                 Some(per_million(quantity.chars.saturating_mul(*cost_micro_usd_per_million_chars)))
             }
             Self::PerMinute { cost_micro_usd_per_minute } => {
@@ -163,7 +179,7 @@ impl VendorPrice {
             Self::PerSecond { cost_micro_usd_per_second } => {
                 vec![named("cost_micro_usd_per_second", cost_micro_usd_per_second)]
             }
-            Self::PerMillionChars { cost_micro_usd_per_million_chars } => {
+            Self::PerMillionChars { cost_micro_usd_per_million_chars, .. } => {
                 vec![named("cost_micro_usd_per_million_chars", cost_micro_usd_per_million_chars)]
             }
             Self::PerMinute { cost_micro_usd_per_minute } => {

@@ -35,6 +35,8 @@ pub struct Failure {
     pub error_code: String,
     /// For the client.
     pub message: String,
+    /// A JSON object for the client, where there is more to say.
+    pub details: Option<String>,
 }
 
 /// What becomes of a hold. `Done` is what a completed generation leaves besides its charge.

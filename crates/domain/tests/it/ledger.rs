@@ -35,7 +35,11 @@ fn hold(account_id: AccountId, generation: i64, price_tokens: i64) -> Command<()
 }
 
 fn resolve(account_id: AccountId, generation: i64, is_completed: bool) -> Command<()> {
-    let failure = || Failure { error_code: "provider_error".to_owned(), message: "It broke.".to_owned() };
+    let failure = || Failure {
+        error_code: "provider_error".to_owned(),
+        message: "It broke.".to_owned(),
+        details: None,
+    };
     let resolution = if is_completed { Resolution::Completed(()) } else { Resolution::Failed(failure()) };
     Command::Resolve(EndedHold {
         account_id,

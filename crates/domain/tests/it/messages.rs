@@ -208,6 +208,23 @@ fn numbers_of_messages_and_images() {
     check_refused("gpt-5-nano", &images(MAX_IMAGES + 1), &["messages"]);
 }
 
+/// What the vendor bills twice is bought twice.
+#[test]
+fn chinese_counts_twice_where_the_vendor_bills_it_twice() {
+    let check = |slug: &str, text: String, is_taken: bool| {
+        let read = model(slug).read_params(object(&json!({"text": text})), Purpose::Generate);
+        assert_eq!(read.is_ok(), is_taken, "{slug} {}", text.chars().count());
+        if let Err(errors) = read {
+            assert_eq!((errors.len(), errors[0].field.as_str()), (1, "text"));
+        }
+    };
+    check("minimax-tts", "я".repeat(300), true);
+    check("minimax-tts", "я".repeat(301), false);
+    check("minimax-tts", "中".repeat(150), true);
+    check("minimax-tts", format!("{}!", "中".repeat(150)), false);
+    check("openai-tts", "中".repeat(3_600), true);
+}
+
 #[test]
 fn all_input_counts_against_the_limit() {
     // claude-opus-4.5 takes 4,400 characters.

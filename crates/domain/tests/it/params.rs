@@ -124,7 +124,7 @@ fn defaults_complete_a_request() {
     check(
         "elevenlabs-v2",
         json!({"text": "hi", "speed": 0.9}),
-        json!({"text": "hi", "speed": 0.9, "format": "mp3"}),
+        json!({"text": "hi", "speed": 0.9, "format": "mp3", "voice_id": "JBFqnCBsd6RMkjVDRZzb"}),
     );
     check("elevenlabs-scribe", json!({}), json!({"diarize": false}));
     check("gpt-5", json!({"prompt": "?"}), json!({"prompt": "?", "max_tokens": 2_048}));

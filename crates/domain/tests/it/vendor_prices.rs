@@ -25,6 +25,10 @@ fn charges_follow_from_what_was_made() {
     check("kling-v2.1", json!({"duration": 10}), nothing, Some(500_000));
     check("openai-tts", json!({"text": "я".repeat(1_000)}), nothing, Some(15_000));
     check("openai-tts", json!({"text": "я", "voice_id": "sage"}), nothing, Some(15));
+    // Han counts twice at MiniMax, kana and signs once.
+    check("minimax-tts", json!({"text": "x".repeat(100)}), nothing, Some(6_000));
+    check("minimax-tts", json!({"text": "漢".repeat(100)}), nothing, Some(12_000));
+    check("minimax-tts", json!({"text": "𠀀か、！ﷺ"}), nothing, Some(360));
     check("whisper", json!({}), sound(60_000), Some(6_000));
     check("whisper", json!({}), sound(1), Some(1));
     check("whisper", json!({}), nothing, Some(36_000));

@@ -8,14 +8,17 @@ use std::{
 use tempfile::NamedTempFile;
 
 /// All of `tests/fixtures`.
-pub const FIXTURES: [&str; 14] = [
+pub const FIXTURES: [&str; 17] = [
     "clip.mkv",
     "clip.mp4",
     "clip.webm",
     "constant.mp3",
+    "fragmented.m4a",
     "fragmented.mp4",
     "opus.ogg",
+    "streamed.mkv",
     "streamed.wav",
+    "streamed.webm",
     "tone.aac",
     "tone.flac",
     "tone.m4a",

@@ -21,7 +21,11 @@ fn sound_and_video() {
     check("clip.mp4", MediaType::Mp4, clip, Some(1_000));
     check("clip.webm", MediaType::WebM, clip, Some(1_000));
     check("clip.mkv", MediaType::Matroska, clip, Some(1_000));
-    check("fragmented.mp4", MediaType::Mp4, clip, None);
+    // Its sound begins with a silence of 0.2 s.
+    check("fragmented.mp4", MediaType::Mp4, clip, Some(1_600));
+    check("fragmented.m4a", MediaType::M4a, None, Some(1_500));
+    check("streamed.webm", MediaType::WebM, None, Some(1_500));
+    check("streamed.mkv", MediaType::Matroska, clip, Some(1_000));
     check("tone.m4a", MediaType::M4a, None, Some(1_500));
     check("tone.webm", MediaType::WebM, None, Some(1_500));
     check("constant.mp3", MediaType::Mp3, None, Some(1_500));

@@ -12,6 +12,7 @@ use domain::{
     port::{Clock, Provider},
     time::{DAY_MS, Timestamp},
 };
+use providers::{VendorSettings, leads_to_private};
 use serde::Serialize;
 use std::{collections::BTreeSet, process::ExitCode};
 use storage::SchemaState;
@@ -46,6 +47,7 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> Result<ExitCode, Err
     let now = SystemClock::new().now();
     let mut findings = database(settings).await;
     findings.extend(vendors(&catalog, &client));
+    findings.extend(callbacks(settings));
     findings.extend(catalog.models().iter().flat_map(|model| model_findings(model, &catalog, now)));
     let is_broken = findings.iter().any(|finding| finding.level == Level::Error);
     let data = serde_json::json!({ "healthy": !is_broken, "findings": findings });
@@ -90,6 +92,17 @@ fn vendors(catalog: &Catalog, client: &impl Provider) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Vendors that are to call back, and cannot.
+fn callbacks(settings: &Settings) -> Vec<Finding> {
+    let is_public = settings.server.public_url.as_deref().is_some_and(|url| !leads_to_private(url));
+    let calling = settings.providers.iter().filter(|(_, set)| set.callbacks && !is_public);
+    let finding_of = |(vendor, _): (&String, &VendorSettings)| {
+        let message = "cannot call back while server.public_url is private: its jobs are only asked after";
+        finding(Level::Warning, format!("provider {vendor}"), message)
+    };
+    calling.map(finding_of).collect()
 }
 
 fn model_findings(model: &Model, catalog: &Catalog, now: Timestamp) -> Vec<Finding> {

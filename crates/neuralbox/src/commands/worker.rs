@@ -18,7 +18,9 @@ pub(crate) async fn run(settings: Settings, once: bool, as_of: Option<String>) -
     let app = wiring::app(&settings, storage, false, None, clock)?;
     if once {
         let done = app.recover().await?;
-        let polled = app.poll_jobs().await?;
+        let round = app.poll_jobs().await?;
+        let polled = round.count();
+        round.finished().await;
         println!(
             "released {} holds, swept {} cycles, asked after {polled} jobs, removed {} files",
             done.released_holds, done.expired_cycles, done.removed_files
@@ -27,7 +29,8 @@ pub(crate) async fn run(settings: Settings, once: bool, as_of: Option<String>) -
     }
     let stop = signals::stop_token()?;
     tracing::info!("worker");
-    billing_worker::work(app, stop).await;
+    billing_worker::work(app.clone(), stop).await;
+    app.shut_down().await;
     Ok(ExitCode::SUCCESS)
 }
 

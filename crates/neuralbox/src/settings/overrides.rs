@@ -1,7 +1,10 @@
 //! The catalog as configuration leaves it.
 
-use super::{ModelSettings, Settings, SettingsError};
-use domain::catalog::{Catalog, Model, Sources};
+use super::{
+    ModelSettings, Settings, SettingsError,
+    ranges::{self, GENERATION_MS},
+};
+use domain::catalog::{Catalog, Mode, Model, Sources};
 use std::path::Path;
 
 /// The built-in catalog, or the operator's files in its place, with the settings of single models on top.
@@ -51,6 +54,22 @@ fn apply(row: &mut Model, name: &str, settings: &ModelSettings) -> Result<(), Se
     }
     if let Some(version) = &settings.version {
         row.upstream.params.insert("version".to_owned(), version.clone());
+    }
+    let times = [("timeout_ms", settings.timeout_ms), ("job_timeout_ms", settings.job_timeout_ms)];
+    for (field, ms) in times.into_iter().filter_map(|(field, ms)| Some((field, ms?))) {
+        ranges::within(format!("models.{name}.{field}"), ms, &GENERATION_MS)?;
+    }
+    if settings.job_timeout_ms.is_some() && row.mode != Mode::Async {
+        return Err(SettingsError::bad(
+            format!("models.{name}.job_timeout_ms"),
+            "is for models that run as jobs",
+        ));
+    }
+    row.timeout_ms = settings.timeout_ms.or(row.timeout_ms);
+    row.job_timeout_ms = settings.job_timeout_ms.or(row.job_timeout_ms);
+    if let Some(voices) = &settings.voices {
+        row.override_voices(voices.clone())
+            .map_err(|message| SettingsError::bad(format!("models.{name}.voices"), message))?;
     }
     let mut limits = row.limits;
     limits.max_input_chars = settings.max_input_chars.or(limits.max_input_chars);

@@ -3,6 +3,8 @@
 use crate::installation::{Installation, Said};
 use testkit::Backend;
 
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
 async fn installation() -> Installation {
     Installation::new(testkit::empty_database(Backend::Sqlite).await.unwrap())
 }
@@ -25,6 +27,11 @@ async fn a_bad_setting_stops_the_start_and_is_named() {
         ("NEURALBOX__MODELS__GPT_5__MAX_OUTPUT_TOKENS", "0", "models.gpt_5.max_output_tokens"),
         ("NEURALBOX__PROVIDERS__ACME__API_KEY", "a-key", "providers.acme"),
         ("NEURALBOX__CATALOG__MODELS", "/nowhere/models.toml", "catalog.models"),
+        ("NEURALBOX__PROVIDERS__REPLICATE__CALLBACKS", "true", "providers.replicate.webhook_secret"),
+        ("NEURALBOX__PROVIDERS__REPLICATE__WEBHOOK_SECRET", "whsec_", "providers.replicate.webhook_secret"),
+        ("NEURALBOX__PROVIDERS__LUMA__WEBHOOK_SECRET", SECRET, "providers.luma.webhook_secret"),
+        ("NEURALBOX__PROVIDERS__OPENAI__CALLBACKS", "true", "providers.openai.callbacks"),
+        ("NEURALBOX__GENERATION__ANSWER_TIMEOUT_MS__TTS", "1", "generation.answer_timeout_ms.tts"),
     ] {
         start_with(name, value).await.failed(setting);
     }

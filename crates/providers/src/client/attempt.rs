@@ -1,26 +1,30 @@
 //! One exchange with a vendor.
 
 use super::{ClientSettings, Key, OnDelta, Shown, Vendor, retry};
-use crate::adapter::{self, ChatAdapter, rejected};
+use crate::{
+    adapter::{self, ChatAdapter, rejected},
+    repeat::Trouble,
+};
 use bytes::Bytes;
 use domain::port::{Answer, Call, ProviderError, ProviderErrorKind};
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
-use std::{error::Error, time::Duration};
+use std::{error::Error, fmt::Display, time::Duration};
 
 /// Bytes that are read of an error's body: more than any vendor has to say.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// How long a stream that has said its last word may take to close, so that its connection can be used again.
 const CLOSING_TIME: Duration = Duration::from_millis(20);
 
-/// Why there is no answer, and whether asking again is useful and cannot be billed twice.
+/// Why there is no answer, and what that says about the request.
 pub(super) struct Failure {
     pub(super) error: ProviderError,
-    pub(super) may_repeat: bool,
+    pub(super) trouble: Trouble,
 }
 
 impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
-        Self { error, may_repeat: false }
+        let trouble = retry::trouble_of(error.kind);
+        Self { error, trouble }
     }
 }
 
@@ -53,8 +57,7 @@ impl<'a> Attempt<'a> {
         let adapter::Body::Bytes(body) = body else {
             return Err(rejected("a conversation holds no files"));
         };
-        let (name, value) = key.header.clone();
-        headers.insert(name, value);
+        headers.extend(key.headers.iter().cloned());
         let url = format!("{}{path}", vendor.base_url);
         Ok(Self { vendor, chat, http, settings, call, method, url, headers, body: body.into(), shown })
     }
@@ -130,10 +133,11 @@ pub(super) async fn refusal(
     {
         body.extend_from_slice(&chunk);
     }
-    let mut error = vendor.adapter.decode_error(&adapter::Response { status, body });
+    let response = adapter::Response { status, body };
+    let mut error = vendor.adapter.decode_error(&response);
     error.retry_after_ms = error.retry_after_ms.or_else(|| retry::retry_after_ms(&headers));
-    let may_repeat = retry::may_repeat(&error, status, &headers);
-    Failure { error, may_repeat }
+    let trouble = retry::trouble_of_refusal(&error, status, &headers, &response.body);
+    Failure { error, trouble }
 }
 
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
@@ -162,7 +166,7 @@ pub(super) fn unsent(error: reqwest::Error) -> Failure {
         (true, _) => {
             let is_timeout = error.is_timeout();
             let kind = if is_timeout { ProviderErrorKind::Timeout } else { ProviderErrorKind::Overloaded };
-            Failure { error: ProviderError::new(kind, message), may_repeat: true }
+            Failure { error: ProviderError::new(kind, message), trouble: Trouble::Unsent }
         }
         (false, true) => ProviderError::new(ProviderErrorKind::RejectedRequest, message).into(),
         (false, false) => cut(&error).into(),
@@ -173,7 +177,7 @@ pub(super) fn cut(error: &reqwest::Error) -> ProviderError {
     ProviderError::new(ProviderErrorKind::StreamCut, describe(error))
 }
 
-pub(super) fn too_long(max_bytes: usize) -> ProviderError {
+pub(super) fn too_long(max_bytes: impl Display) -> ProviderError {
     ProviderError::new(ProviderErrorKind::BadResponse, format!("the answer has more than {max_bytes} bytes"))
 }
 

@@ -80,5 +80,5 @@ fn mark_of(value: &Value) -> Option<(&'static str, String)> {
 
 /// Trouble with this machine's own disk.
 pub(super) fn local(error: &io::Error) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::Overloaded, format!("this machine's disk: {error}"))
+    ProviderError::new(ProviderErrorKind::Local, format!("this machine's disk: {error}"))
 }

@@ -55,6 +55,16 @@ enum Trouble {
     Refused,
 }
 
+/// What the end of a call says about its vendor.
+enum Verdict {
+    /// It is in trouble.
+    Failed(Trouble),
+    /// It is there.
+    Answered,
+    /// It was not asked, or its answer was lost by us.
+    Nothing,
+}
+
 /// Leave to make one call. Its outcome is told with [`Pass::tell`]; a call that is given up says nothing.
 #[derive(Debug)]
 #[must_use = "the outcome of the call is to be told"]
@@ -148,9 +158,10 @@ impl Run {
 impl Pass<'_> {
     /// Tells how the call ended: well, or with an error of that kind.
     pub(super) fn tell(self, outcome: Result<(), ProviderErrorKind>, now: Instant) {
-        match outcome.err().and_then(trouble) {
-            Some(trouble) => self.breaker.failed(trouble, self.is_trial, now),
-            None => self.breaker.answered(),
+        match outcome.map_or_else(verdict, |()| Verdict::Answered) {
+            Verdict::Failed(trouble) => self.breaker.failed(trouble, self.is_trial, now),
+            Verdict::Answered => self.breaker.answered(),
+            Verdict::Nothing => {}
         }
     }
 }
@@ -166,22 +177,23 @@ impl Drop for Pass<'_> {
     }
 }
 
-/// What an error says about the vendor as a whole; `None` when it is an answer like another.
-fn trouble(kind: ProviderErrorKind) -> Option<Trouble> {
+/// What an error says about the vendor as a whole.
+fn verdict(kind: ProviderErrorKind) -> Verdict {
     match kind {
         ProviderErrorKind::Timeout | ProviderErrorKind::Overloaded | ProviderErrorKind::StreamCut => {
-            Some(Trouble::Down)
+            Verdict::Failed(Trouble::Down)
         }
-        ProviderErrorKind::BadKey | ProviderErrorKind::QuotaExhausted => Some(Trouble::Refused),
+        ProviderErrorKind::BadKey | ProviderErrorKind::QuotaExhausted => Verdict::Failed(Trouble::Refused),
         ProviderErrorKind::RateLimited
         | ProviderErrorKind::BadResponse
         | ProviderErrorKind::JobFailed
         | ProviderErrorKind::RejectedRequest
         | ProviderErrorKind::ContentRefused
-        | ProviderErrorKind::ModelGone
-        | ProviderErrorKind::NotConfigured
+        | ProviderErrorKind::ModelGone => Verdict::Answered,
+        ProviderErrorKind::NotConfigured
         | ProviderErrorKind::CircuitOpen
-        | ProviderErrorKind::Busy => None,
+        | ProviderErrorKind::Busy
+        | ProviderErrorKind::Local => Verdict::Nothing,
     }
 }
 

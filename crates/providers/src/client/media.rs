@@ -28,6 +28,8 @@ pub(super) struct MediaRun<'a> {
     pub(super) key: &'a Key,
     pub(super) adapter: &'a dyn MediaAdapter,
     pub(super) call: &'a MediaCall,
+    /// When its time is up; no repeat is begun that could not end before.
+    pub(super) deadline: Instant,
 }
 
 impl MediaRun<'_> {
@@ -63,22 +65,18 @@ impl MediaRun<'_> {
     }
 
     async fn exchange(&self, exchange: &Exchange) -> Result<Reply, ProviderError> {
-        let deadline = Instant::now() + super::duration(self.call.timeout_ms);
-        let mut patience = Patience::new(self.settings, self.vendor.adapter.vendor(), deadline);
+        let mut patience = Patience::new(self.settings, self.vendor.adapter.vendor(), self.deadline);
         loop {
-            let mut failure = match self.attempt(&exchange.request, exchange.answer).await {
+            match self.attempt(&exchange.request, exchange.answer).await {
                 Ok(reply) => return Ok(reply),
-                Err(failure) => failure,
-            };
-            failure.may_repeat |= exchange.repeat == Repeat::Harmless && is_passing(failure.error.kind);
-            patience.wait_after(failure).await?;
+                Err(failure) => patience.wait_after(failure, exchange.repeat).await?,
+            }
         }
     }
 
     async fn attempt(&self, request: &Request, form: AnswerForm) -> Result<Reply, Failure> {
         let mut headers = request.headers.clone();
-        let (name, value) = self.key.header.clone();
-        headers.insert(name, value);
+        headers.extend(self.key.headers.iter().cloned());
         let url = format!("{}{}", self.vendor.base_url, request.path);
         let builder = self.http.request(request.method.clone(), url).headers(headers);
         let builder = body::attach(builder, &request.body).await?;
@@ -100,7 +98,7 @@ impl MediaRun<'_> {
     async fn write_to_file(&self, mut response: reqwest::Response) -> Result<PathBuf, ProviderError> {
         let path = self.call.scratch.join(ANSWER_FILE);
         let mut file = File::create(&path).await.map_err(|error| body::local(&error))?;
-        let max_bytes = self.settings.max_file_bytes;
+        let max_bytes = self.settings.max_result_bytes;
         let mut left = max_bytes;
         let silence = Duration::from_millis(self.settings.idle_timeout_ms);
         loop {
@@ -109,16 +107,11 @@ impl MediaRun<'_> {
                 ProviderError::new(ProviderErrorKind::Timeout, "the answer fell silent before its end")
             })?;
             let Some(chunk) = chunk.map_err(|error| cut(&error))? else { break };
-            left = left.checked_sub(chunk.len()).ok_or_else(|| too_long(max_bytes))?;
+            let bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+            left = left.checked_sub(bytes).ok_or_else(|| too_long(max_bytes))?;
             file.write_all(&chunk).await.map_err(|error| body::local(&error))?;
         }
         file.flush().await.map_err(|error| body::local(&error))?;
         Ok(path)
     }
-}
-
-/// Trouble that may be gone the next time.
-fn is_passing(kind: ProviderErrorKind) -> bool {
-    use ProviderErrorKind::{Overloaded, RateLimited, StreamCut, Timeout};
-    matches!(kind, Timeout | StreamCut | Overloaded | RateLimited)
 }

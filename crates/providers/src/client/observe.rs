@@ -4,7 +4,7 @@
 //! the status and the time are shown.
 
 use super::Vendor;
-use crate::adapter::{BASE64_MARK, Body, DATA_URL_MARK, Field, KeyCarrier, Request};
+use crate::adapter::{BASE64_MARK, Body, DATA_URL_MARK, Field, Request};
 use domain::media::InputFile;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Map, Value, json};
@@ -58,11 +58,8 @@ impl Vendor {
         let text = |value: &http::HeaderValue| value.to_str().unwrap_or(HIDDEN).to_owned();
         let headers = request.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
         let mut headers: BTreeMap<_, _> = headers.collect();
-        let (name, value) = match self.adapter.key_carrier() {
-            KeyCarrier::Bearer => ("authorization", format!("Bearer {HIDDEN}")),
-            KeyCarrier::Header(name) => (name, HIDDEN.to_owned()),
-        };
-        headers.insert(name.to_owned(), value);
+        let hidden = self.adapter.key_carrier().headers(HIDDEN);
+        headers.extend(hidden.into_iter().map(|(name, value)| (name.to_string(), value)));
         Some(Shown {
             method: request.method.to_string(),
             url: format!("{}{}", self.base_url, request.path),

@@ -2,8 +2,8 @@
 
 /// Characters that a message keeps.
 const MAX_CHARS: usize = 300;
-/// How the keys of the vendors served here begin. Vendors repeat a wrong key, or parts of it, in their messages.
-const KEY_BEGINNINGS: [&str; 3] = ["sk-", "xai-", "AIza"];
+/// How the keys and secrets of the vendors served here begin. Vendors repeat a wrong key, or parts of it, in their messages.
+const KEY_BEGINNINGS: [&str; 7] = ["sk-", "sk_", "xai-", "AIza", "r8_", "luma-", "whsec_"];
 /// How vendors hide the middle of a key.
 const KEY_MIDDLE: &str = "***";
 const REDACTED: &str = "[redacted]";

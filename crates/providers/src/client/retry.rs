@@ -1,6 +1,10 @@
-//! What may be asked again, and when.
+//! How a request came to nothing, and when the next attempt is due.
 
 use super::{ClientSettings, attempt::Failure};
+use crate::{
+    repeat::{Repeat, Trouble},
+    wire::error::is_own_error,
+};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::DateTime;
 use domain::port::{ProviderError, ProviderErrorKind};
@@ -11,15 +15,30 @@ use http::{
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Whether a repeat is useful and cannot be billed twice: the vendor refused before it began, because of its load or
-/// ours, and does not say that repeating is useless.
-pub(super) fn may_repeat(error: &ProviderError, status: StatusCode, headers: &HeaderMap) -> bool {
-    let is_useful = match error.kind {
-        ProviderErrorKind::RateLimited => status == StatusCode::TOO_MANY_REQUESTS,
-        ProviderErrorKind::Overloaded => matches!(status.as_u16(), 500 | 502 | 503 | 529),
-        _ => false,
-    };
-    is_useful && word(headers, "x-should-retry") != Some("false")
+/// How a request came to nothing that was answered by a status other than 2xx.
+pub(super) fn trouble_of_refusal(
+    error: &ProviderError,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Trouble {
+    if word(headers, "x-should-retry") == Some("false") {
+        return Trouble::Final;
+    }
+    match (status.as_u16(), trouble_of(error.kind)) {
+        (429 | 503 | 529, Trouble::Lost) => Trouble::TurnedAway,
+        (500, Trouble::Lost) if is_own_error(body) => Trouble::GivenUp,
+        (_, trouble) => trouble,
+    }
+}
+
+/// How a request came to nothing that ended in such an error, where nothing more is known: what may pass is lost.
+pub(super) fn trouble_of(kind: ProviderErrorKind) -> Trouble {
+    use ProviderErrorKind::{Overloaded, RateLimited, StreamCut, Timeout};
+    match kind {
+        Timeout | StreamCut | Overloaded | RateLimited => Trouble::Lost,
+        _ => Trouble::Final,
+    }
 }
 
 /// Milliseconds after which the headers want us back. A date counts from the answer's own, so that our clock does not
@@ -69,8 +88,9 @@ impl Patience {
 
     /// Waits until it is time for another attempt; gives the error back when there is to be none: a repeat could make it
     /// worse, or could not mend it, or there is no time.
-    pub(super) async fn wait_after(&mut self, failure: Failure) -> Result<(), ProviderError> {
-        let Failure { error, may_repeat } = failure;
+    pub(super) async fn wait_after(&mut self, failure: Failure, repeat: Repeat) -> Result<(), ProviderError> {
+        let Failure { error, trouble } = failure;
+        let may_repeat = repeat.is_allowed_after(trouble);
         let Some(delay) = self.delays.next().filter(|_| may_repeat) else { return Err(error) };
         let asked_ms = error.retry_after_ms.map_or(0, |ms| u64::try_from(ms).unwrap_or_default());
         let wait = delay.max(Duration::from_millis(asked_ms));

@@ -11,10 +11,12 @@ pub struct ClientSettings {
     pub connect_timeout_ms: u64,
     /// Milliseconds that a stream may be silent, before its first byte and after it.
     pub idle_timeout_ms: u64,
+    /// Milliseconds for asking after a job, or for stopping it, repeats included.
+    pub poll_timeout_ms: i64,
     /// Bytes that an answer may have, streamed or not.
     pub max_response_bytes: usize,
-    /// Bytes that an answer may have that is a file.
-    pub max_file_bytes: usize,
+    /// Bytes that a result may have, be it an answer that is a file or a file at an address.
+    pub max_result_bytes: u64,
     /// Attempts for one call, at most; 0 counts as 1. Only what cannot be billed twice is tried again.
     pub max_attempts: usize,
     /// Milliseconds before the second attempt, at least; each further pause is twice as long.
@@ -36,8 +38,9 @@ impl Default for ClientSettings {
         Self {
             connect_timeout_ms: 5_000,
             idle_timeout_ms: 60_000,
+            poll_timeout_ms: 30_000,
             max_response_bytes: 8 * 1024 * 1024,
-            max_file_bytes: 256 * 1024 * 1024,
+            max_result_bytes: 256 * 1024 * 1024,
             max_attempts: 3,
             first_backoff_ms: 500,
             max_backoff_ms: 8_000,
@@ -59,13 +62,25 @@ pub struct VendorSettings {
     pub base_url: Option<String>,
     /// Calls that may be under way there at the same time, from this process; 0 counts as 1. Asking after jobs does not count.
     pub max_concurrency: usize,
+    /// Whether the vendor is given an address at which it tells how its jobs stand, where it does such things. Only of use
+    /// while this service has a public address.
+    pub callbacks: bool,
+    /// What such a vendor signs with, where it does: `whsec_…`.
+    pub webhook_secret: Option<SecretString>,
     /// What the vendor may cost us in a day of UTC, in micro-dollars of the catalog's prices. The client does not look at it.
     pub daily_spend_micro_usd: Option<i64>,
 }
 
 impl Default for VendorSettings {
     fn default() -> Self {
-        Self { api_key: None, base_url: None, max_concurrency: 64, daily_spend_micro_usd: None }
+        Self {
+            api_key: None,
+            base_url: None,
+            max_concurrency: 64,
+            callbacks: false,
+            webhook_secret: None,
+            daily_spend_micro_usd: None,
+        }
     }
 }
 
@@ -85,6 +100,20 @@ pub enum ClientError {
     Key {
         /// The vendor.
         vendor: &'static str,
+    },
+    /// Callbacks of a vendor that has none.
+    #[error("{vendor} has no callbacks")]
+    NoCallbacks {
+        /// The vendor.
+        vendor: &'static str,
+    },
+    /// A secret that is none, or is needed and missing, or is for nothing.
+    #[error("the webhook secret of {vendor} {message}")]
+    WebhookSecret {
+        /// The vendor.
+        vendor: &'static str,
+        /// What is wrong.
+        message: &'static str,
     },
     /// No HTTP client could be made.
     #[error("cannot make an HTTP client")]

@@ -1,7 +1,8 @@
 //! The fetcher as the use-cases know it.
 
 use super::{FetchError, FetchPolicy, Fetcher};
-use domain::port::{Fetch, FetchFailure, FetchLimits};
+use domain::port::{Fetch, FetchFailure, FetchFailureKind, FetchLimits};
+use reqwest::StatusCode;
 use std::path::Path;
 
 #[async_trait::async_trait]
@@ -9,9 +10,30 @@ impl Fetch for Fetcher {
     async fn fetch(&self, url: &str, limits: FetchLimits, dest: &Path) -> Result<u64, FetchFailure> {
         let policy = FetchPolicy { max_bytes: limits.max_bytes, allow_private: limits.allow_private };
         let fetched = Self::fetch(self, url, policy, dest).await;
-        fetched.map(|fetched| fetched.bytes).map_err(|error| FetchFailure {
-            is_about_url: !matches!(error, FetchError::Disk(_)),
-            message: error.to_string(),
-        })
+        fetched
+            .map(|fetched| fetched.bytes)
+            .map_err(|error| FetchFailure { kind: kind(&error), message: error.to_string() })
+    }
+}
+
+fn kind(error: &FetchError) -> FetchFailureKind {
+    match error {
+        FetchError::BadUrl(_) | FetchError::Forbidden => FetchFailureKind::BadUrl,
+        FetchError::Gone(_) | FetchError::TooManyRedirects => FetchFailureKind::Gone,
+        FetchError::Refused(status) => kind_of_status(*status),
+        FetchError::TooLarge { .. } => FetchFailureKind::TooLarge,
+        FetchError::Unreachable(_) | FetchError::Timeout | FetchError::Cut => FetchFailureKind::Passing,
+        FetchError::Disk(_) => FetchFailureKind::Disk,
+    }
+}
+
+/// A host that is in trouble, or has too much to do, may answer otherwise later; any other answer is its last word.
+fn kind_of_status(status: u16) -> FetchFailureKind {
+    match StatusCode::from_u16(status) {
+        Ok(StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS) => {
+            FetchFailureKind::Passing
+        }
+        Ok(status) if status.is_server_error() => FetchFailureKind::Passing,
+        _ => FetchFailureKind::Gone,
     }
 }

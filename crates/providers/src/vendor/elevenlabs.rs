@@ -1,6 +1,6 @@
 //! ElevenLabs: <https://elevenlabs.io/docs/api-reference>. Speech, transcripts and music; each is one exchange.
 //!
-//! Setting of speech: `voice_id`, the voice where the client names none.
+//! No settings.
 
 mod transcript;
 
@@ -13,13 +13,13 @@ use crate::{
         detail,
         error::{VendorError, bad_response, kind_of_status},
         job::{self, path_segment},
-        media::{answered_file, at_once, needed_file, no_jobs, not_made, only, words},
+        media::{answered_file, at_once, needed_file, no_jobs, not_made, only, words, wrong_language},
     },
 };
 use domain::{
     catalog::Category,
     media::{JobState, MediaCall},
-    params::ParamValue,
+    params::{FieldError, ParamValue},
     port::{ProviderError, ProviderErrorKind},
 };
 use http::StatusCode;
@@ -27,8 +27,6 @@ use serde_json::{Map, Value, json};
 
 pub(crate) struct ElevenLabs;
 
-/// George, the voice of the vendor's own examples.
-const DEFAULT_VOICE: &str = "JBFqnCBsd6RMkjVDRZzb";
 /// 44.1 kHz, 128 kbit/s: the best that every plan has.
 const MP3: &str = "mp3_44100_128";
 
@@ -89,6 +87,10 @@ impl MediaAdapter for ElevenLabs {
         InputForm::Bytes
     }
 
+    fn check(&self, call: &MediaCall) -> Vec<FieldError> {
+        wrong_language(call, 2..=3).into_iter().collect()
+    }
+
     fn start(&self, call: &MediaCall) -> Result<Exchange, ProviderError> {
         match call.category {
             Category::Music => Ok(at_once(music(call)?, AnswerForm::File)),
@@ -116,10 +118,10 @@ impl MediaAdapter for ElevenLabs {
 }
 
 fn speech(call: &MediaCall) -> Result<Request, ProviderError> {
-    let [default_voice] = settings(&call.upstream, ["voice_id"])?;
+    let [] = settings(&call.upstream, [])?;
     only(call, &["text", "voice_id", "speed", "format"])?;
-    let voice = call.params.text("voice_id").or(default_voice).unwrap_or(DEFAULT_VOICE);
-    let voice = path_segment(voice).map_err(|_| rejected("the vendor has no voice of such a name"))?;
+    let voice = path_segment(words(call, "voice_id")?)
+        .map_err(|_| rejected("the vendor has no voice of such a name"))?;
     let format = output_format(call.params.text("format").unwrap_or("mp3"))?;
     let mut body = Map::new();
     body.insert("text".into(), json!(words(call, "text")?));

@@ -4,8 +4,8 @@
 
 use crate::{
     adapter::{
-        Adapter, AnswerForm, Exchange, InputForm, KeyCarrier, MediaAdapter, Repeat, Reply, Request, Response,
-        Step, rejected, settings,
+        Adapter, AnswerForm, Callbacks, Exchange, InputForm, KeyCarrier, MediaAdapter, Repeat, Reply,
+        Request, Response, Step, rejected, settings,
     },
     wire::{
         detail,
@@ -71,6 +71,10 @@ impl MediaAdapter for Luma {
 
     fn input_form(&self, _: &MediaCall, _: &str) -> InputForm {
         InputForm::Url
+    }
+
+    fn callbacks(&self) -> Callbacks {
+        Callbacks::Unsigned
     }
 
     fn start(&self, call: &MediaCall) -> Result<Exchange, ProviderError> {

@@ -12,8 +12,8 @@ mod task;
 
 use crate::{
     adapter::{
-        Adapter, AnswerForm, Exchange, InputForm, KeyCarrier, MediaAdapter, Repeat, Reply, Request, Response,
-        Step, rejected,
+        Adapter, AnswerForm, Callbacks, Exchange, InputForm, KeyCarrier, MediaAdapter, Repeat, Reply,
+        Request, Response, Step, rejected,
     },
     wire::{
         error::{VendorError, kind_of_status},
@@ -49,8 +49,9 @@ impl Adapter for Midjourney {
         ""
     }
 
+    /// The proxy's own code asks for the header, resellers for a bearer; each leaves the other alone.
     fn key_carrier(&self) -> KeyCarrier {
-        KeyCarrier::Header("mj-api-secret")
+        KeyCarrier::BearerAndHeader("mj-api-secret")
     }
 
     /// Only what stands before a proxy says trouble by status; resellers do it in OpenAI's form or the proxy's own.
@@ -74,6 +75,10 @@ impl MediaAdapter for Midjourney {
 
     fn input_form(&self, _: &MediaCall, _: &str) -> InputForm {
         InputForm::Bytes
+    }
+
+    fn callbacks(&self) -> Callbacks {
+        Callbacks::Unsigned
     }
 
     fn start(&self, call: &MediaCall) -> Result<Exchange, ProviderError> {

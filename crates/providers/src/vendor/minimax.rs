@@ -1,6 +1,6 @@
 //! MiniMax: <https://platform.minimax.io/docs>. Speech, in one exchange.
 //!
-//! Settings: `voice_id`, the voice where the client names none, and `group_id`, which keys of older accounts need.
+//! Setting: `group_id`, which keys of older accounts need.
 
 use crate::{
     adapter::{
@@ -23,8 +23,6 @@ use serde_json::{Map, Value, json};
 
 pub(crate) struct MiniMax;
 
-/// A voice of the vendor's own that speaks every language.
-const DEFAULT_VOICE: &str = "Wise_Woman";
 /// Characters up to which sound is taken within the answer. In hex it has twice its size, and the longest texts as WAV
 /// would come to far more than an answer may have; those are fetched from an address that the vendor keeps for a day.
 const MAX_CHARS_WITHIN_ANSWER: usize = 100;
@@ -96,12 +94,11 @@ impl MediaAdapter for MiniMax {
 }
 
 fn speech(call: &MediaCall) -> Result<Request, ProviderError> {
-    let [default_voice, group] = settings(&call.upstream, ["voice_id", "group_id"])?;
+    let [group] = settings(&call.upstream, ["group_id"])?;
     only(call, &["text", "voice_id", "speed", "format"])?;
     let text = words(call, "text")?;
     let mut voice = Map::new();
-    let voice_id = call.params.text("voice_id").or(default_voice).unwrap_or(DEFAULT_VOICE);
-    voice.insert("voice_id".into(), json!(voice_id));
+    voice.insert("voice_id".into(), json!(words(call, "voice_id")?));
     voice.extend(call.params.decimal("speed").map(|speed| ("speed".into(), speed.to_json())));
     let is_short = text.chars().nth(MAX_CHARS_WITHIN_ANSWER).is_none();
     let body = json!({

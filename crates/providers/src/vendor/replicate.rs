@@ -8,8 +8,8 @@ mod prediction;
 
 use crate::{
     adapter::{
-        Adapter, AnswerForm, Exchange, Field, InputForm, KeyCarrier, MediaAdapter, Repeat, Reply, Request,
-        Response, Step, rejected,
+        Adapter, AnswerForm, Callbacks, Exchange, Field, InputForm, KeyCarrier, MediaAdapter, Repeat, Reply,
+        Request, Response, Step, rejected,
     },
     wire::{
         detail,
@@ -90,6 +90,10 @@ impl MediaAdapter for Replicate {
 
     fn input_form(&self, _: &MediaCall, _: &str) -> InputForm {
         InputForm::Bytes
+    }
+
+    fn callbacks(&self) -> Callbacks {
+        Callbacks::StandardWebhooks
     }
 
     fn start(&self, call: &MediaCall) -> Result<Exchange, ProviderError> {

@@ -65,6 +65,13 @@ impl VendorError {
     }
 }
 
+/// Whether a body is an error of a vendor's API, and not the page or the bare `{"message": …}` of something in front of it:
+/// `{"error": {"message": …}}`, or xAI's `{"code": …, "error": …}`.
+pub(crate) fn is_own_error(body: &[u8]) -> bool {
+    let Ok(value) = serde_json::from_slice::<Value>(body) else { return false };
+    value["error"]["message"].is_string() || (value["error"].is_string() && value["code"].is_string())
+}
+
 /// The status that an error counts as when it stands in an answer of status 200: trouble of the vendor's own, unless
 /// its code says more.
 pub(crate) const STATUS_WITHIN_ANSWER: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;

@@ -5,8 +5,10 @@ use crate::adapter::{AnswerForm, Exchange, Repeat, Reply, ReplyBody, Request, re
 use domain::{
     catalog::Category,
     media::{InputFile, JobState, MediaCall, Product, ProductFile},
+    params::FieldError,
     port::ProviderError,
 };
+use std::ops::RangeInclusive;
 
 /// Refuses a call with a parameter that is not one of `known`: the catalog may offer more than an adapter can say, and
 /// dropped in silence it would be sold all the same.
@@ -33,6 +35,22 @@ pub(crate) fn file<'a>(call: &'a MediaCall, name: &str) -> Result<Option<&'a Inp
 /// The file of a parameter that the vendor needs.
 pub(crate) fn needed_file<'a>(call: &'a MediaCall, name: &str) -> Result<&'a InputFile, ProviderError> {
     call.inputs.get(name).ok_or_else(|| rejected(format!("there is no file for {name}")))
+}
+
+/// What is wrong with the `language` of a recording, which is a code of ISO 639 of so many letters.
+pub(crate) fn wrong_language(call: &MediaCall, letters: RangeInclusive<usize>) -> Option<FieldError> {
+    let language = call.params.text("language")?;
+    let is_code = letters.contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
+    let message = "must be the code of a language after ISO 639, such as en or ru";
+    (!is_code).then(|| FieldError::new("language", message))
+}
+
+/// What is wrong with the file of parameter `name`, where it is not of one of these kinds: `image/png`, …
+pub(crate) fn wrong_kind(call: &MediaCall, name: &str, content_types: &[&str]) -> Option<FieldError> {
+    let file = call.inputs.get(name)?;
+    let is_taken = content_types.contains(&file.content_type.as_str());
+    let message = format!("is {}, which the model does not take", file.content_type);
+    (!is_taken).then(|| FieldError::new(name, message).allowing(content_types.iter().copied()))
 }
 
 /// Sends what makes the product in one exchange, and is billed for it.

@@ -109,6 +109,7 @@ async fn requests_carry_the_key_where_it_belongs() {
                 assert_eq!(request.headers[name], KEY);
                 assert!(!request.headers.contains_key("authorization"));
             }
+            KeyCarrier::BearerAndHeader(name) => panic!("no conversation needs {name} too"),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::{
     jobs::{check_requests, error},
-    media_subject::{bytes, call, check_rejected, described, is_file, media, reply, walk},
+    media_subject::{CATALOG, bytes, call, check_rejected, described, is_file, media, reply, walk},
 };
 use domain::{
-    catalog::Category,
+    catalog::{Category, Purpose},
     media::{JobState, MediaCall},
     port::ProviderErrorKind::{self, *},
 };
@@ -36,23 +36,49 @@ fn requests_carry_all_parameters() {
 
 #[test]
 fn voices_and_formats_have_their_place_in_the_path() {
-    let check = |given: Value, setting: Option<&str>, path: &str| {
-        let mut call = speech(given);
-        call.upstream.params.extend(setting.map(|voice| ("voice_id".to_owned(), voice.to_owned())));
+    let check = |given: Value, path: &str| {
+        let call = speech(given);
         let request = media(&call).start(&call).unwrap().request;
         assert_eq!(described(&request)["path"], format!("/v1/text-to-speech/{path}"));
     };
-    let text = |format: &str| json!({ "text": "Hello.", "format": format });
-    check(json!({ "text": "Hello." }), None, "JBFqnCBsd6RMkjVDRZzb?output_format=mp3_44100_128");
-    check(text("wav"), Some("house"), "house?output_format=wav_24000");
-    let given = json!({ "text": "Hello.", "voice_id": "mine" });
-    check(given, Some("house"), "mine?output_format=mp3_44100_128");
+    check(json!({ "text": "Hello." }), "JBFqnCBsd6RMkjVDRZzb?output_format=mp3_44100_128");
+    check(json!({ "text": "Hello.", "format": "wav" }), "JBFqnCBsd6RMkjVDRZzb?output_format=wav_24000");
+    let given = json!({ "text": "Hello.", "voice_id": "EXAVITQu4vr4xnSDxMaL" });
+    check(given, "EXAVITQu4vr4xnSDxMaL?output_format=mp3_44100_128");
+}
+
+/// With a voice that an operator allows.
+fn spoken_by(voice: &str) -> MediaCall {
+    let mut model = CATALOG.model("elevenlabs-v2").unwrap().clone();
+    model.override_voices(vec![voice.to_owned()]).unwrap();
+    let given = json!({ "text": "Hello." });
+    let params = model.read_params(given.as_object().unwrap(), Purpose::Generate).unwrap();
+    MediaCall { params, ..speech(given) }
+}
+
+#[test]
+fn languages_are_codes() {
+    let check = |slug: &str, language: &str, is_right: bool| {
+        let call = call(slug, &json!({ "language": language }));
+        let wrong = media(&call).check(&call);
+        let fields: Vec<&str> = wrong.iter().map(|wrong| wrong.field.as_str()).collect();
+        assert_eq!(fields, if is_right { vec![] } else { vec!["language"] }, "{slug} {language}");
+    };
+    check("elevenlabs-scribe", "ru", true);
+    check("elevenlabs-scribe", "rus", true);
+    check("elevenlabs-scribe", "r", false);
+    check("elevenlabs-scribe", "RU", false);
+    check("elevenlabs-scribe", "р", false);
+    check("whisper", "ru", true);
+    check("whisper", "r", false);
+    check("whisper", "r1", false);
+    check("gpt-4o-transcribe", "Ru", false);
 }
 
 #[test]
 fn what_cannot_be_said_is_refused() {
     for voice in ["../user", "..", "a/b", "a?b", "a#b", "%2e%2e", "голос"] {
-        check_rejected(&speech(json!({ "text": "Hello.", "voice_id": voice })), "voice");
+        check_rejected(&spoken_by(voice), "voice");
     }
     let mut with_setting = scribe(true);
     with_setting.upstream.params.insert("num_speakers".into(), "2".into());

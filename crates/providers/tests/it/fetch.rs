@@ -3,6 +3,7 @@
 mod addresses;
 mod bodies;
 mod hops;
+mod kinds;
 
 use providers::{FetchError, FetchPolicy, FetchSettings, Fetched, Fetcher, Network};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};

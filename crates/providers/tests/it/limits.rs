@@ -6,7 +6,8 @@ use crate::{
 };
 use domain::{
     catalog::Category,
-    port::{Provider, ProviderErrorKind},
+    port::{Callback, Provider, ProviderErrorKind},
+    time::Timestamp,
 };
 use providers::{Client, ClientError, ClientSettings, VendorSettings};
 use std::collections::BTreeMap;
@@ -44,6 +45,47 @@ fn keys_that_no_header_can_carry_are_refused_without_being_shown() {
     let error = Client::new(ClientSettings::default(), settings("secret\n4711", None)).err().unwrap();
     assert!(matches!(error, ClientError::Key { vendor: "openai" }));
     assert!(!error.to_string().contains("4711"));
+}
+
+/// What is set for callbacks must go with the vendor, and together.
+#[test]
+fn callbacks_are_set_where_they_are() {
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let client = |vendor: &str, callbacks: bool, secret: Option<&str>| {
+        let webhook_secret = secret.map(Into::into);
+        let settings = VendorSettings { callbacks, webhook_secret, ..VendorSettings::default() };
+        Client::new(ClientSettings::default(), [(vendor.to_owned(), settings)].into())
+    };
+    let takes = |vendor: &str, callbacks: bool, secret: Option<&str>| {
+        client(vendor, callbacks, secret).unwrap().takes_callbacks(vendor)
+    };
+    assert!(takes("replicate", true, Some(SECRET)));
+    assert!(takes("luma", true, None) && takes("midjourney", true, None));
+    assert!(!takes("replicate", false, Some(SECRET)) && !takes("luma", false, None));
+    for (vendor, callbacks, secret) in [
+        ("replicate", true, None),
+        ("replicate", true, Some("")),
+        ("replicate", false, Some("secret-4711")),
+        ("luma", true, Some(SECRET)),
+        ("openai", false, Some(SECRET)),
+    ] {
+        let error = client(vendor, callbacks, secret).err().unwrap();
+        assert!(matches!(error, ClientError::WebhookSecret { .. }), "{vendor}: {error}");
+        assert!(!error.to_string().contains("4711"));
+    }
+    for vendor in ["openai", "google", "elevenlabs"] {
+        let error = client(vendor, true, None).err().unwrap();
+        assert!(matches!(error, ClientError::NoCallbacks { .. }), "{vendor}: {error}");
+    }
+}
+
+/// Where nothing is asked for, nothing that comes counts.
+#[test]
+fn callbacks_of_others_are_nothing() {
+    let client = Client::new(ClientSettings::default(), BTreeMap::new()).unwrap();
+    for vendor in ["replicate", "luma", "openai", "acme", ""] {
+        assert!(!client.is_genuine(vendor, &Callback::default(), Timestamp::from_unix_ms(0)), "{vendor}");
+    }
 }
 
 #[tokio::test]
@@ -103,6 +145,9 @@ async fn keys_do_not_get_into_messages() {
     check("wrong key `sk-proj-4711`, sorry", "wrong key `[redacted]`, sorry").await;
     check("wrong key:xai-4711", "wrong key:[redacted]").await;
     check("key=AIzaSy4711&x=1", "key=[redacted]&x=1").await;
+    check("wrong key sk_4711", "wrong key [redacted]").await;
+    check("wrong token r8_4711 and luma-4711", "wrong token [redacted] and [redacted]").await;
+    check("secret:whsec_4711=", "secret:[redacted]=").await;
     check("api key: ****4711 is wrong", "api key: [redacted] is wrong").await;
     check("a risk-free task", "a risk-free task").await;
     // Shortened after the key is out, so that no half of it stays.

@@ -21,6 +21,7 @@ mod odd_bytes;
 mod openai_media;
 mod raw_server;
 mod registry;
+mod repeats;
 mod replicate;
 mod requests;
 mod retries;

@@ -105,7 +105,7 @@ async fn files_go_as_they_are_or_in_base64() {
 #[tokio::test]
 async fn load_is_waited_out() {
     for subject in SUBJECTS {
-        for status in [429, 500, 503] {
+        for status in [429, 503, 529] {
             let (call, _folder) = on_disk(subject.call());
             let answers =
                 good(subject).into_iter().flat_map(|answer| [ResponseTemplate::new(status), answer]);
@@ -135,7 +135,7 @@ async fn oversized_answers_are_refused() {
     for subject in SUBJECTS {
         let (call, _folder) = on_disk(subject.call());
         let server = serving(good(subject)).await;
-        let settings = ClientSettings { max_response_bytes: 10, max_file_bytes: 10, ..quick() };
+        let settings = ClientSettings { max_response_bytes: 10, max_result_bytes: 10, ..quick() };
         let error = made(&client(&call, &server.uri(), settings), &call).await.unwrap_err();
         assert_eq!(error.kind, ProviderErrorKind::BadResponse, "{}", subject.slug);
         assert!(error.message.contains("10 bytes"), "{}", error.message);

@@ -1,6 +1,7 @@
 //! Midjourney through a proxy: pictures and clips.
 
 use crate::{
+    conformance::answering,
     jobs::{check_requests, error, next, wait},
     media_subject::{bytes, call, check_rejected, described, media, reply, restarted, walk},
 };
@@ -13,8 +14,9 @@ use domain::{
     },
 };
 use proptest::prelude::*;
-use providers::{Client, ClientSettings, InputForm, Repeat, VendorSettings};
+use providers::{Client, ClientSettings, InputForm, Repeat, ReplyBody, VendorSettings};
 use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
 
 const TASK: &str = "/mj-fast/mj/task/17954321098765432109";
 
@@ -275,6 +277,24 @@ fn gateways_speak_by_status() {
     check(502, "empty", Overloaded);
     check(403, "spent", QuotaExhausted);
     check(429, "spent_openai", QuotaExhausted);
+}
+
+/// Proxies look for the one header or the other.
+#[tokio::test]
+async fn the_key_goes_in_both_headers() {
+    let said = reply("midjourney/accepted.json").body;
+    let ReplyBody::Bytes(said) = said else { panic!("it is JSON") };
+    let server = answering(ResponseTemplate::new(200).set_body_raw(said, "application/json")).await;
+    let vendor = VendorSettings {
+        api_key: Some("key".into()),
+        base_url: Some(server.uri()),
+        ..VendorSettings::default()
+    };
+    let client = Client::new(ClientSettings::default(), [("midjourney".to_owned(), vendor)].into()).unwrap();
+    client.make(&imagine()).await.unwrap();
+    let requests = server.received_requests().await.unwrap();
+    assert_eq!(requests[0].headers["mj-api-secret"], "key");
+    assert_eq!(requests[0].headers["authorization"], "Bearer key");
 }
 
 /// Nobody but the operator knows whose proxy it is.

@@ -64,6 +64,21 @@ fn transcripts_are_asked_for_with_all_parameters() {
 }
 
 #[test]
+fn pictures_to_begin_with_are_of_a_kind_that_is_taken() {
+    let given = json!({ "prompt": "A cat.", "image_url": "https://example.com/a.png" });
+    let mut edit = call("gpt-image-1.5", &given);
+    for (content_type, is_taken) in
+        [("image/png", true), ("image/jpeg", true), ("image/webp", true), ("image/gif", false)]
+    {
+        edit.inputs.get_mut("image_url").unwrap().content_type = content_type.to_owned();
+        let wrong = media(&edit).check(&edit);
+        let fields: Vec<&str> = wrong.iter().map(|wrong| wrong.field.as_str()).collect();
+        assert_eq!(fields, if is_taken { vec![] } else { vec!["image_url"] }, "{content_type}");
+    }
+    assert_eq!(media(&speech()).check(&speech()), []);
+}
+
+#[test]
 fn what_cannot_be_said_is_refused() {
     let mut with_setting = speech();
     with_setting.upstream.params.insert("instructions".into(), "whisper".into());

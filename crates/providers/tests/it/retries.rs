@@ -6,6 +6,7 @@ use crate::{
 };
 use domain::port::{FinishReason, ProviderErrorKind};
 use providers::ClientSettings;
+use serde_json::json;
 use tokio::net::TcpSocket;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
@@ -24,8 +25,9 @@ async fn requests(server: &MockServer) -> usize {
 #[tokio::test]
 async fn load_is_waited_out() {
     for subject in &SUBJECTS {
-        for status in [429, 500, 502, 503, 529] {
-            let server = failing(subject, ResponseTemplate::new(status), 2).await;
+        for status in [429, 500, 503, 529] {
+            let sorry = json!({ "code": "sorry", "error": { "message": "sorry" } });
+            let server = failing(subject, ResponseTemplate::new(status).set_body_json(sorry), 2).await;
             let answer = call(&client(subject, &server.uri(), quick()), subject, false).await;
             assert_eq!(answer, Ok(subject.answer(FinishReason::Stop)), "{} {status}", subject.name);
             assert_eq!(requests(&server).await, 3, "{} {status}", subject.name);

@@ -11,6 +11,7 @@ mod output;
 mod predictions;
 
 use crate::{
+    WEBHOOK_SECRET,
     endpoint::{self, Call, Endpoint},
     fault::Scope,
     form::Content,
@@ -29,9 +30,6 @@ use axum::{
 };
 use serde_json::json;
 use std::sync::Arc;
-
-/// What webhooks are signed with.
-const SECRET: &str = "whsec_c2FuZGJveC1zYW5kYm94LXNhbmRib3gtMjAyNg==";
 
 pub(super) fn routes() -> Router<Arc<Service>> {
     let router = Router::new()
@@ -111,7 +109,7 @@ impl Endpoint for Secret {
     }
 
     async fn answer(&self, _: &mut Call<()>) -> Reply {
-        Reply::json(StatusCode::OK, &json!({"key": SECRET}))
+        Reply::json(StatusCode::OK, &json!({"key": WEBHOOK_SECRET}))
     }
 
     fn error(&self, trouble: &Trouble, id: &str) -> Reply {

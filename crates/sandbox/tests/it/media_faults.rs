@@ -151,6 +151,20 @@ async fn results_are_gone_or_of_another_type() {
     assert_eq!(lab.result(&json["data"][0]["url"]).await.status, 404);
 }
 
+#[tokio::test]
+async fn flaky_results_come_in_the_end() {
+    let lab = Lab::start().await;
+    for maker in JOBS {
+        let job = maker.run(&lab, "[[fault:result-flaky]]", 3).await;
+        let url = job.pointer(maker.result.unwrap()).unwrap();
+        for round in 0..2 {
+            for expected in [500, 500, 500, 200] {
+                assert_eq!(lab.result(url).await.status, expected, "{maker:?} {round}");
+            }
+        }
+    }
+}
+
 /// Reads until that much has come, and gives what came first.
 async fn read(request: reqwest::RequestBuilder, at_least: usize) -> (Option<u64>, Vec<u8>, usize) {
     let mut response = request.send().await.unwrap();

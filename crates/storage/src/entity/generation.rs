@@ -22,6 +22,7 @@ pub(crate) struct Model {
     pub(crate) error_message: Option<String>,
     pub(crate) vendor_cost_micro_usd: Option<i64>,
     pub(crate) result_metadata: Option<String>,
+    pub(crate) error_details: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

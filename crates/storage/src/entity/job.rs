@@ -15,6 +15,9 @@ pub(crate) struct Model {
     pub(crate) deadline_at_ms: i64,
     pub(crate) claim: i64,
     pub(crate) leased_until_ms: i64,
+    pub(crate) product: Option<String>,
+    pub(crate) hints: i64,
+    pub(crate) troubles: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

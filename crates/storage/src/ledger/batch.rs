@@ -162,7 +162,7 @@ async fn write_resolution<C: ConnectionTrait>(
             row.status = Set("completed".to_owned());
             row.result_metadata = Set(Some(completion.result_metadata));
             row.vendor_cost_micro_usd = Set(completion.vendor_cost_micro_usd);
-            crate::files::insert(db, account_id, completion.files).await?;
+            crate::files::keep(db, account_id, completion.files, ended_at).await?;
             Some(generation_content::ActiveModel {
                 account_id: Set(account_id.0),
                 generation_id: Set(generation_id.0),
@@ -176,6 +176,7 @@ async fn write_resolution<C: ConnectionTrait>(
             row.status = Set("failed".to_owned());
             row.error_code = Set(Some(failure.error_code));
             row.error_message = Set(Some(failure.message));
+            row.error_details = Set(failure.details);
             None
         }
     };

@@ -86,6 +86,7 @@ pub(super) fn generation_row(hold: NewHold) -> generation::ActiveModel {
         error_message: Set(None),
         vendor_cost_micro_usd: Set(None),
         result_metadata: Set(None),
+        error_details: Set(None),
     }
 }
 

@@ -13,7 +13,8 @@ testkit::on_each_database!(
     a_file_is_known_by_its_name,
     a_name_is_given_once,
     files_expire,
-    results_are_entered_with_the_end_of_their_generation,
+    results_are_kept_with_the_end_of_their_generation,
+    nothing_is_charged_without_its_file,
 );
 
 fn record(bench: &Bench, name: &str, kind: FileKind, expires_at: Option<Timestamp>) -> FileRecord {
@@ -88,7 +89,7 @@ async fn files_expire(database: TestDatabase) {
     assert!(bench.storage.file("kept", bench.now()).await.unwrap().is_some());
 }
 
-async fn results_are_entered_with_the_end_of_their_generation(database: TestDatabase) {
+async fn results_are_kept_with_the_end_of_their_generation(database: TestDatabase) {
     let bench = Bench::new(&database).await;
     let account = bench.account(0, 10).await;
     let completion = |name: &str| Completion {
@@ -101,27 +102,66 @@ async fn results_are_entered_with_the_end_of_their_generation(database: TestData
         result_metadata: "{}".to_owned(),
         ..Completion::default()
     };
+    // Entered for a second, before their bytes are stored.
+    let enter = async |name: &str| {
+        for file in completion(name).files {
+            let expires_at = Some(bench.now().plus_ms(1_000));
+            create(&bench, account, &FileRecord { expires_at, ..file }).await;
+        }
+    };
     let end = async |generation_id, resolution| {
         let ended = EndedHold { account_id: account, generation_id, ended_at: bench.now(), resolution };
-        bench.storage.ledger().resolve_job(ended).await.unwrap()
+        bench.storage.ledger().resolve_job(ended).await
     };
-    let is_known = async |name: &str| bench.storage.file(name, bench.now()).await.unwrap().is_some();
 
     let id = bench.hold(account, 4).await.unwrap().generation_id();
-    assert!(end(id, Resolution::Completed(completion("first"))).await.is_first);
+    enter("first").await;
+    enter("second").await;
+    assert!(end(id, Resolution::Completed(completion("first"))).await.unwrap().is_first);
     // Another worker has the same result, under other names.
-    let again = end(id, Resolution::Completed(completion("second"))).await;
+    let again = end(id, Resolution::Completed(completion("second"))).await.unwrap();
     assert!(!again.is_first && again.is_completed);
     let generation = bench.storage.generation(account, id).await.unwrap().unwrap();
     assert_eq!(generation.result_file.as_deref(), Some("first"));
     assert_eq!(generation.thumbnail_file.as_deref(), Some("first.small"));
-    assert!(is_known("first").await && is_known("first.small").await);
-    assert!(!is_known("second").await && !is_known("second.small").await);
 
     let id = bench.hold(account, 4).await.unwrap().generation_id();
-    assert!(!end(id, failed()).await.is_completed);
-    assert!(!end(id, Resolution::Completed(completion("late"))).await.is_completed);
-    assert!(!is_known("late").await);
+    enter("late").await;
+    assert!(!end(id, failed()).await.unwrap().is_completed);
+    assert!(!end(id, Resolution::Completed(completion("late"))).await.unwrap().is_completed);
     assert_eq!(bench.wallet(account).await.permanent_available, 6);
+
+    bench.clock.advance_ms(1_000);
+    let expired = bench.storage.expired_files(bench.now(), 10).await.unwrap();
+    let mut expired: Vec<_> = expired.into_iter().map(|(_, name)| name).collect();
+    expired.sort();
+    assert_eq!(expired, ["late", "late.small", "second", "second.small"]);
+    for name in ["first", "first.small"] {
+        assert!(bench.storage.file(name, bench.now()).await.unwrap().is_some(), "{name}");
+    }
+    bench.assert_verifies().await;
+}
+
+async fn nothing_is_charged_without_its_file(database: TestDatabase) {
+    let bench = Bench::new(&database).await;
+    let account = bench.account(0, 10).await;
+    let id = bench.hold(account, 4).await.unwrap().generation_id();
+    let file = record(&bench, "a", FileKind::Result, None);
+    let completion = Completion {
+        result_file: Some("a".to_owned()),
+        files: vec![file.clone()],
+        result_metadata: "{}".to_owned(),
+        ..Completion::default()
+    };
+    let settle = async || {
+        let resolution = Resolution::Completed(completion.clone());
+        let ended = EndedHold { account_id: account, generation_id: id, ended_at: bench.now(), resolution };
+        bench.storage.ledger().resolve_job(ended).await
+    };
+    assert!(settle().await.is_err(), "it was never entered");
+    create(&bench, account, &FileRecord { expires_at: Some(bench.now().plus_ms(1_000)), ..file }).await;
+    bench.clock.advance_ms(1_000);
+    assert!(settle().await.is_err(), "it may be gone");
+    assert_eq!(bench.buckets(account).await, [0, 6, 0, 4]);
     bench.assert_verifies().await;
 }

@@ -13,6 +13,9 @@ testkit::on_each_database!(
     a_claim_ends_with_its_lease,
     of_many_workers_each_job_has_one,
     a_callback_makes_its_job_due,
+    a_callback_during_a_claim_is_not_lost,
+    a_claim_is_renewed_by_whoever_has_it,
+    what_was_told_of_a_job_comes_with_its_claim,
     a_job_that_is_forgotten_is_gone,
     holds_of_jobs_are_not_lost_with_their_process,
 );
@@ -28,6 +31,7 @@ async fn start(bench: &Bench, account_id: AccountId, token: Option<&str>) -> Gen
         generation_id,
         call: r#"{"a":"call"}"#.to_owned(),
         state: "1".to_owned(),
+        product: None,
         progress: None,
         poll_at: bench.now().plus_ms(PAUSE_MS),
         deadline_at: bench.now().plus_ms(300_000),
@@ -42,7 +46,12 @@ async fn claim(bench: &Bench, storage: &Storage, limit: u32) -> Vec<ClaimedJob> 
 }
 
 fn update(bench: &Bench, state: &str) -> JobUpdate {
-    JobUpdate { state: state.to_owned(), progress: Some(40), poll_at: bench.now().plus_ms(PAUSE_MS) }
+    JobUpdate {
+        state: state.to_owned(),
+        progress: Some(40),
+        troubles: 3,
+        poll_at: bench.now().plus_ms(PAUSE_MS),
+    }
 }
 
 async fn a_job_is_one_workers_at_a_time(database: TestDatabase) {
@@ -57,7 +66,7 @@ async fn a_job_is_one_workers_at_a_time(database: TestDatabase) {
     assert_eq!(claim(&bench, &other, 10).await, []);
     assert!(bench.storage.update_job(&job, update(&bench, "2")).await.unwrap());
     let shown = other.job(account, id).await.unwrap().unwrap();
-    assert_eq!((shown.1.as_str(), shown.2), ("2", Some(40)));
+    assert_eq!((shown.state.as_str(), shown.progress), ("2", Some(40)));
     // Given back, it waits until it is due, and then is anybody's.
     assert_eq!(claim(&bench, &other, 10).await, []);
     bench.clock.advance_ms(PAUSE_MS);
@@ -99,7 +108,7 @@ async fn a_claim_ends_with_its_lease(database: TestDatabase) {
     assert!(!bench.storage.update_job(&stale, update(&bench, "late")).await.unwrap());
     assert_eq!(claim(&bench, &bench.storage, 10).await, []);
     assert!(bench.storage.update_job(&job, update(&bench, "2")).await.unwrap());
-    assert_eq!(bench.storage.job(account, id).await.unwrap().unwrap().1, "2");
+    assert_eq!(bench.storage.job(account, id).await.unwrap().unwrap().state, "2");
     bench.storage.forget_job(account, id).await.unwrap();
     assert!(!bench.storage.update_job(&job, update(&bench, "3")).await.unwrap());
 }
@@ -143,6 +152,71 @@ async fn a_callback_makes_its_job_due(database: TestDatabase) {
     assert_eq!(claim(&bench, &bench.storage, 10).await, []);
 }
 
+async fn a_callback_during_a_claim_is_not_lost(database: TestDatabase) {
+    let bench = Bench::new(&database).await;
+    let account = bench.account(0, 10).await;
+    start(&bench, account, Some("token")).await;
+    // One that came before the claim is answered by it.
+    assert!(bench.storage.hasten_job("token", bench.now()).await.unwrap());
+    let [job] = claim(&bench, &bench.storage, 10).await.try_into().unwrap();
+    assert!(bench.storage.update_job(&job, update(&bench, "2")).await.unwrap());
+    assert_eq!(claim(&bench, &bench.storage, 10).await, []);
+    // One that comes within it is not, even in the same millisecond.
+    bench.clock.advance_ms(PAUSE_MS);
+    let [job] = claim(&bench, &bench.storage, 10).await.try_into().unwrap();
+    assert!(bench.storage.hasten_job("token", bench.now()).await.unwrap());
+    assert!(bench.storage.update_job(&job, update(&bench, "3")).await.unwrap());
+    let [job] = claim(&bench, &bench.storage, 10).await.try_into().unwrap();
+    assert_eq!(job.state, "3");
+    assert!(bench.storage.update_job(&job, update(&bench, "4")).await.unwrap());
+    assert_eq!(claim(&bench, &bench.storage, 10).await, []);
+}
+
+async fn a_claim_is_renewed_by_whoever_has_it(database: TestDatabase) {
+    let bench = Bench::new(&database).await;
+    let account = bench.account(0, 10).await;
+    let id = start(&bench, account, None).await;
+    bench.clock.advance_ms(PAUSE_MS);
+    let [job] = claim(&bench, &bench.storage, 10).await.try_into().unwrap();
+    bench.clock.advance_ms(LEASE_MS - 1);
+    let leased_until = bench.now().plus_ms(LEASE_MS);
+    assert!(bench.storage.extend_claim(&job, leased_until).await.unwrap());
+    assert_eq!(bench.storage.job(account, id).await.unwrap().unwrap().leased_until, leased_until);
+    bench.clock.advance_ms(LEASE_MS - 1);
+    assert_eq!(claim(&bench, &bench.storage, 10).await, []);
+    bench.clock.advance_ms(1);
+    let [next] = claim(&bench, &bench.storage, 10).await.try_into().unwrap();
+    assert!(!bench.storage.extend_claim(&job, bench.now().plus_ms(LEASE_MS)).await.unwrap());
+    bench.storage.forget_job(account, id).await.unwrap();
+    assert!(!bench.storage.extend_claim(&next, bench.now().plus_ms(LEASE_MS)).await.unwrap());
+}
+
+async fn what_was_told_of_a_job_comes_with_its_claim(database: TestDatabase) {
+    let bench = Bench::new(&database).await;
+    let account = bench.account(0, 10).await;
+    let generation_id = bench.hold(account, 1).await.unwrap().generation_id();
+    let new = NewJob {
+        account_id: account,
+        generation_id,
+        call: "{}".to_owned(),
+        state: "null".to_owned(),
+        product: Some(r#"{"a":"product"}"#.to_owned()),
+        progress: Some(10),
+        poll_at: bench.now(),
+        deadline_at: bench.now(),
+        token: None,
+    };
+    bench.storage.create_job(new).await.unwrap();
+    let [job] = claim(&bench, &bench.storage, 10).await.try_into().unwrap();
+    assert_eq!((job.product.as_deref(), job.progress), (Some(r#"{"a":"product"}"#), Some(10)));
+    assert_eq!((job.troubles, job.hints), (0, 0));
+    assert!(bench.storage.update_job(&job, update(&bench, "null")).await.unwrap());
+    bench.clock.advance_ms(PAUSE_MS);
+    let [job] = claim(&bench, &bench.storage, 10).await.try_into().unwrap();
+    assert_eq!((job.product.as_deref(), job.progress), (Some(r#"{"a":"product"}"#), Some(40)));
+    assert_eq!((job.troubles, job.polls), (3, 2));
+}
+
 async fn a_job_that_is_forgotten_is_gone(database: TestDatabase) {
     let bench = Bench::new(&database).await;
     let account = bench.account(0, 10).await;
@@ -166,10 +240,9 @@ async fn holds_of_jobs_are_not_lost_with_their_process(database: TestDatabase) {
     assert_eq!(bench.storage.open_holds_of(NodeId(1), later).await.unwrap(), [(account, plain)]);
     bench.storage.end_node(NodeId(1)).await.unwrap();
     assert_eq!(bench.storage.lost_holds(bench.now(), 10).await.unwrap(), [(account, plain)]);
-    // Past the deadline of its hold, it is.
+    // Nor past the deadline of its hold: its vendor is asked first.
     let past = bench.now().plus_ms(60_001);
-    let lost: HashSet<_> = bench.storage.lost_holds(past, 10).await.unwrap().into_iter().collect();
-    assert_eq!(lost, HashSet::from([(account, id), (account, plain)]));
+    assert_eq!(bench.storage.lost_holds(past, 10).await.unwrap(), [(account, plain)]);
     // Once it is no job any more, nothing keeps it.
     bench.storage.forget_job(account, id).await.unwrap();
     let lost = bench.storage.lost_holds(bench.now(), 10).await.unwrap();

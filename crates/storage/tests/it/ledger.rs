@@ -189,6 +189,7 @@ async fn a_completed_generation_is_on_record(database: TestDatabase) {
     bench.storage.ledger().resolve(hold, failed(), bench.now()).await.unwrap();
     let record = bench.storage.generation(account, id).await.unwrap().unwrap();
     assert_eq!(record.error_code.as_deref(), Some("provider_error"));
+    assert_eq!(record.error_details, failure().details);
     let stranger = bench.account(1, 0).await;
     assert_eq!(bench.storage.generation(stranger, id).await.unwrap(), None);
 }

@@ -113,5 +113,9 @@ pub(crate) fn failed() -> Resolution<Completion> {
 }
 
 pub(crate) fn failure() -> Failure {
-    Failure { error_code: "provider_error".to_owned(), message: "the vendor failed".to_owned() }
+    Failure {
+        error_code: "provider_error".to_owned(),
+        message: "the vendor failed".to_owned(),
+        details: Some(r#"{"kind":"overloaded"}"#.to_owned()),
+    }
 }

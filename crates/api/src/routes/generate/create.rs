@@ -24,5 +24,5 @@ pub(crate) async fn create(
     if running.is_stream {
         return Ok(stream::events(running).into_response());
     }
-    answer(&app, &caller, running, prefer).await
+    Ok(answer(&app, &caller, running, prefer).await)
 }

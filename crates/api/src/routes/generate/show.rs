@@ -21,7 +21,8 @@ pub(crate) async fn show(
     PathName(id): PathName,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let prefer = Prefer::read(&headers);
+    // There is nothing here that could be answered sooner.
+    let prefer = Prefer { is_async: false, ..Prefer::read(&headers) };
     let wait = prefer.wait.unwrap_or_default();
     let view = app.await_generation(&caller, read_id(&id)?, wait).await?;
     Ok((prefer.applied(), Json(GenerationBody::from(view))).into_response())

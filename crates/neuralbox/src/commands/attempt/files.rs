@@ -95,7 +95,7 @@ impl Attempt<'_> {
             }
             ProductFile::Url(url) => {
                 self.report.note("the result is fetched from the vendor");
-                let max_bytes = u64::try_from(self.settings.client.max_file_bytes).unwrap_or(u64::MAX);
+                let max_bytes = self.settings.client.max_result_bytes;
                 let allow_private = self.client.is_private(&self.model.vendor);
                 let fetched = self.fetch(&url, max_bytes, allow_private, &path).await;
                 fetched.map_err(|error| bad_result(error.to_string()))?;

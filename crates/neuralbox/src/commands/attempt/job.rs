@@ -12,7 +12,7 @@ use tokio::time::Instant;
 impl Attempt<'_> {
     /// Asks after `job` until it is done, has failed, or the operator or the clock says that it is enough.
     pub(super) async fn follow(&self, call: &MediaCall, mut job: Job) -> Result<Product, Failure> {
-        let timeout_ms = self.model.timeout_ms.unwrap_or(self.settings.generation.job_timeout_ms);
+        let timeout_ms = self.model.job_timeout_ms.unwrap_or(self.settings.generation.job_timeout_ms);
         let deadline = Instant::now() + duration(timeout_ms);
         loop {
             self.report.waiting(&job);

@@ -3,11 +3,11 @@
 use super::Attempt;
 use crate::commands::Error;
 use domain::{
-    catalog::{Category, Mode, Purpose},
+    catalog::{Category, Purpose},
     id::GenerationId,
     media::MediaCall,
     params::Params,
-    port::{Call, Input},
+    port::{Call, Input, Provider},
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -32,10 +32,7 @@ impl Attempt<'_> {
     pub(super) async fn work(&self, params: &Params) -> Result<Work, Error> {
         let (model, settings) = (self.model, &self.settings.generation);
         let (vendor, upstream) = (model.vendor.clone(), model.upstream.clone());
-        let timeout_ms = match model.mode {
-            Mode::Async => settings.timeout_ms,
-            Mode::Sync | Mode::SyncStream => model.timeout_ms.unwrap_or(settings.timeout_ms),
-        };
+        let timeout_ms = model.timeout_ms.unwrap_or(settings.answer_timeout_ms.of(model.category));
         if model.category == Category::Text {
             let input = Input::Text(model.text_input(params));
             let generation_id = NO_GENERATION;
@@ -55,6 +52,7 @@ impl Attempt<'_> {
             timeout_ms,
         };
         call.inputs = self.inputs(&call).await?;
+        self.client.check(&call).map_err(app::Error::Validation)?;
         Ok(Work::Media(Box::new(call)))
     }
 

@@ -39,6 +39,9 @@ fn a_run_of_failures_opens_it() {
         check(&[answer; 5], false);
     }
     check(&[Err(JobFailed); 5], false);
+    // Our own trouble is no word of the vendor's: neither one failure more, nor the end of a run.
+    check(&[Err(Local); 5], false);
+    check(&[Err(Timeout), Err(Timeout), Err(Local), Err(Timeout)], true);
 }
 
 #[test]

@@ -8,12 +8,15 @@ use crate::{
     wire::{
         error::{STATUS_WITHIN_ANSWER, VendorError, bad_response},
         job,
-        media::{answered_file, at_once, needed_file, no_jobs, not_made, only, text_product, words},
+        media::{
+            answered_file, at_once, needed_file, no_jobs, not_made, only, text_product, words, wrong_language,
+        },
     },
 };
 use domain::{
     catalog::Category,
     media::{JobState, MediaCall, Product},
+    params::FieldError,
     port::ProviderError,
 };
 use serde_json::{Map, Value, json};
@@ -25,6 +28,10 @@ impl MediaAdapter for OpenAi {
 
     fn input_form(&self, _: &MediaCall, _: &str) -> InputForm {
         InputForm::Bytes
+    }
+
+    fn check(&self, call: &MediaCall) -> Vec<FieldError> {
+        wrong_language(call, 2..=2).into_iter().chain(image::wrong_start(call)).collect()
     }
 
     fn start(&self, call: &MediaCall) -> Result<Exchange, ProviderError> {

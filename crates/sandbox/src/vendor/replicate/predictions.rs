@@ -1,11 +1,12 @@
 //! `/predictions`: a job of any model.
 
 use super::{
-    SECRET, admit, error, input,
+    admit, error, input,
     models::{self, Model},
     output,
 };
 use crate::{
+    WEBHOOK_SECRET,
     callback::Callback,
     endpoint::{Call, Endpoint},
     fault::{Fault, Scope},
@@ -133,7 +134,7 @@ fn webhook(service: &Arc<Service>, url: String, events: Vec<String>) -> Callback
         }),
         has_arrived: |status| status < 400,
         pauses_ms: &[500, 1_000, 2_000, 4_000],
-        secret: Some(SECRET),
+        secret: Some(WEBHOOK_SECRET),
         is_untidy: false,
     }
 }

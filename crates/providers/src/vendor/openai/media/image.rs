@@ -10,6 +10,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
     media::{MediaCall, Product, ProductFile},
+    params::FieldError,
     port::ProviderError,
 };
 use serde_json::{Map, Value, json};
@@ -36,6 +37,11 @@ pub(super) fn request(call: &MediaCall) -> Result<Request, ProviderError> {
             Ok(Request::post_multipart("/images/edits", fields))
         }
     }
+}
+
+/// What is wrong with the picture to begin with.
+pub(super) fn wrong_start(call: &MediaCall) -> Option<FieldError> {
+    media::wrong_kind(call, "image_url", &["image/png", "image/jpeg", "image/webp"])
 }
 
 type Members = Vec<(&'static str, String)>;
