@@ -9,6 +9,9 @@ mod m20261122_000002_accounts;
 mod m20261122_000003_ledger;
 mod m20261122_000004_media;
 mod m20261122_000005_media_work;
+mod m20261122_000006_billing;
+mod m20261122_000007_admission;
+mod m20261122_000008_vendor_bill;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -26,6 +29,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_ledger::Migration),
             Box::new(m20261122_000004_media::Migration),
             Box::new(m20261122_000005_media_work::Migration),
+            Box::new(m20261122_000006_billing::Migration),
+            Box::new(m20261122_000007_admission::Migration),
+            Box::new(m20261122_000008_vendor_bill::Migration),
         ]
     }
 }

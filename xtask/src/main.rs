@@ -1,9 +1,12 @@
 //! What a contributor runs: `cargo xtask test` before a change lands, and the parts of it by themselves.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "xtask talks to people")]
 
+mod clients;
+mod debian;
 mod postgres;
 mod test;
 mod tidy;
+mod years;
 
 use clap::{Parser, Subcommand};
 use std::{
@@ -30,6 +33,10 @@ enum Task {
     Test(test::Options),
     /// Check the house rules alone
     Tidy,
+    /// Two years of a thousand accounts that buy, with faults and crashes, held against what must have happened
+    BillingYears(years::Options),
+    /// Fetch the official OpenAI packages that a test talks through
+    Clients,
     /// Run a throw-away PostgreSQL until Ctrl-C or the end of standard input
     Postgres,
 }
@@ -38,6 +45,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Tidy => tidy::run(),
+        Task::BillingYears(options) => years::run(&options),
+        Task::Clients => show_clients(),
         Task::Postgres => keep_postgres(),
     };
     match result {
@@ -47,6 +56,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn show_clients() -> Result<()> {
+    println!("export {}={}", clients::FOLDER_VARIABLE, clients::prepare()?.display());
+    Ok(())
 }
 
 fn keep_postgres() -> Result<()> {

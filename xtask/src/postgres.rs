@@ -4,7 +4,7 @@ mod install;
 
 pub(crate) use install::find_or_install;
 
-use crate::Result;
+use crate::{Result, debian::id};
 use std::{
     env,
     io::{BufRead, BufReader, Read},
@@ -84,10 +84,4 @@ fn run_unprivileged(command: &mut Command) -> Result<PathBuf> {
     command.uid(uid).gid(gid);
     // Not root's own $TMPDIR, which others often cannot enter.
     Ok("/tmp".into())
-}
-
-/// What `id` answers; `None` for a user that does not exist.
-fn id(args: &[&str]) -> Option<u32> {
-    let output = Command::new("id").args(args).output().ok()?;
-    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }

@@ -1,11 +1,11 @@
 //! The checks before a change lands, one after the other; the first that fails ends the run.
 #![expect(clippy::print_stdout, reason = "xtask talks to people")]
 
-use crate::{Result, cargo, postgres, tidy};
+use crate::{Result, cargo, clients, postgres, tidy};
 use std::{
     env,
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     time::Instant,
 };
@@ -13,14 +13,22 @@ use std::{
 /// Tells the tests that there is deliberately no PostgreSQL; without it and without a URL they fail.
 const SQLITE_ONLY_VARIABLE: &str = "NEURALBOX_TEST_SQLITE_ONLY";
 
+/// The same for the official OpenAI packages.
+const NO_CLIENTS_VARIABLE: &str = "NEURALBOX_TEST_NO_CLIENTS";
+
 const SQLITE_ONLY_WARNING: &str =
     "SQLITE ONLY: every test against PostgreSQL is SKIPPED; this is not a full run";
+const NO_CLIENTS_WARNING: &str =
+    "NO CLIENTS: the test through the official OpenAI packages is SKIPPED; this is not a full run";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Skip every test that needs PostgreSQL
     #[arg(long)]
     sqlite_only: bool,
+    /// Skip the test through the official OpenAI packages, which are fetched for it
+    #[arg(long)]
+    no_clients: bool,
     /// Passed on to `cargo test`
     #[arg(last = true, value_name = "ARGS")]
     cargo_test_args: Vec<String>,
@@ -35,22 +43,28 @@ enum Database {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
-    if options.sqlite_only {
-        warn(SQLITE_ONLY_WARNING);
-    }
+    warn_of_gaps(options);
     // First of all, so that a machine without PostgreSQL is told at once, not after all of clippy.
     let database = find_database(options)?;
+    let clients = if options.no_clients { None } else { Some(clients::prepare()?) };
     step("1/4 format", || run_cargo(&["fmt", "--all", "--check"]))?;
     step("2/4 clippy", || {
         run_cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
     })?;
     step("3/4 tidy", tidy::run)?;
-    step("4/4 tests", || run_tests(&database, &options.cargo_test_args))?;
+    step("4/4 tests", || run_tests(&database, clients.as_deref(), &options.cargo_test_args))?;
     heading(&format!("All passed in {}", seconds_since(started)));
+    warn_of_gaps(options);
+    Ok(())
+}
+
+fn warn_of_gaps(options: &Options) {
     if options.sqlite_only {
         warn(SQLITE_ONLY_WARNING);
     }
-    Ok(())
+    if options.no_clients {
+        warn(NO_CLIENTS_WARNING);
+    }
 }
 
 fn find_database(options: &Options) -> Result<Database> {
@@ -63,11 +77,16 @@ fn find_database(options: &Options) -> Result<Database> {
     }
 }
 
-fn run_tests(database: &Database, args: &[String]) -> Result<()> {
+fn run_tests(database: &Database, clients: Option<&Path>, args: &[String]) -> Result<()> {
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--locked"]).args(args);
-    // Neither variable may leak in from outside: one silently skips what the other asks for.
+    // No variable may leak in from outside: one silently skips what another asks for.
     tests.env_remove(SQLITE_ONLY_VARIABLE).env_remove(postgres::URL_VARIABLE);
+    tests.env_remove(NO_CLIENTS_VARIABLE).env_remove(clients::FOLDER_VARIABLE);
+    match clients {
+        None => tests.env(NO_CLIENTS_VARIABLE, "1"),
+        Some(folder) => tests.env(clients::FOLDER_VARIABLE, folder),
+    };
     match database {
         Database::None => run_command(tests.env(SQLITE_ONLY_VARIABLE, "1")),
         Database::Given(url) => {
@@ -87,7 +106,7 @@ fn run_cargo(args: &[&str]) -> Result<()> {
 }
 
 /// Runs it with our own output, so that its colours and its `test result` lines stay as they are.
-fn run_command(command: &mut Command) -> Result<()> {
+pub(crate) fn run_command(command: &mut Command) -> Result<()> {
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
     let line = format!("cargo {}", args.join(" "));
     println!("$ {line}");

@@ -1,6 +1,6 @@
 //! Errors as the client sees them: `{"error": code, "message": text, "details": {}}`.
 
-use crate::request_id;
+use crate::{limits::Known, request_id};
 use app::{Error, FailedGeneration, GenerationRecord};
 use axum::{
     Json,
@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{id::GenerationId, params::FieldError};
+use domain::{id::GenerationId, ledger::RateState, params::FieldError, port::ProviderErrorKind};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -24,18 +24,25 @@ pub(crate) struct ErrorBody<'a> {
 }
 
 /// An error, ready to be sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) details: Map<String, Value>,
+    /// What there is none of, of a 404.
+    pub(crate) missing: Option<&'static str>,
+    /// Whether the same request would end in the same way, as far as we can tell.
+    pub(crate) is_final: bool,
     retry_after_s: Option<u32>,
+    /// Where the account stands with its plan's limits, when that is why.
+    rate: Option<Box<RateState>>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: Map::new(), retry_after_s: None }
+        let (message, details, is_final) = (message.into(), Map::new(), status.is_client_error());
+        Self { status, code, message, details, missing: None, is_final, retry_after_s: None, rate: None }
     }
 
     fn with_details(mut self, details: Value) -> Self {
@@ -79,20 +86,7 @@ impl ApiError {
 
     /// What a failed generation's record says, as the answer to whoever waited for it.
     pub(crate) fn of_record(record: &GenerationRecord) -> Self {
-        let (status, code) = match record.error_code.as_deref().unwrap_or_default() {
-            "content_refused" => (StatusCode::UNPROCESSABLE_ENTITY, "content_refused"),
-            "model_unavailable" => (StatusCode::SERVICE_UNAVAILABLE, "model_unavailable"),
-            "overloaded" => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
-            "canceled" => (StatusCode::CONFLICT, "canceled"),
-            "provider_error" => (StatusCode::INTERNAL_SERVER_ERROR, "provider_error"),
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
-        };
-        let retry_after_s = (code == "overloaded").then_some(OVERLOADED_RETRY_AFTER_S);
-        let details = record.error_details.as_deref().and_then(|json| serde_json::from_str(json).ok());
-        let message = record.error_message.clone().unwrap_or_default();
-        Self { retry_after_s, ..Self::new(status, code, message) }
-            .with_details(details.unwrap_or_default())
-            .of_generation(record.id)
+        Self::from(Error::on_record(record)).of_generation(record.id)
     }
 
     /// Nothing of that name.
@@ -120,30 +114,75 @@ impl ApiError {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let (code, message) = (error.code(), error.to_string());
+        let is_unknown = matches!(error, Error::OutcomeUnknown);
         match error {
             Error::NotAuthenticated => Self::new(StatusCode::UNAUTHORIZED, code, message),
             Error::InsufficientPlan { required_plan, plan } => {
                 Self::new(StatusCode::FORBIDDEN, code, message)
                     .with_details(json!({ "required_plan": required_plan, "plan": plan }))
             }
-            Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, code, message),
+            Error::NotFound(what) => {
+                Self { missing: Some(what), ..Self::new(StatusCode::NOT_FOUND, code, message) }
+            }
             Error::Validation(fields) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
                 .with_details(json!({ "fields": fields })),
             Error::NotCancellable | Error::Canceled => Self::new(StatusCode::CONFLICT, code, message),
+            // What took so long will do so again.
+            Error::TimedOut => {
+                Self { is_final: true, ..Self::new(StatusCode::GATEWAY_TIMEOUT, code, message) }
+            }
             Error::EmailTaken => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message),
             Error::InsufficientTokens { required, available } => {
                 Self::new(StatusCode::PAYMENT_REQUIRED, code, message)
                     .with_details(json!({ "required": required, "available": available }))
             }
-            Error::UploadTooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, message),
-            Error::ModelUnavailable { retry_after_s, .. } => {
-                Self { retry_after_s, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message) }
+            Error::OverKeyBudget { required, available } => {
+                Self::new(StatusCode::PAYMENT_REQUIRED, code, message)
+                    .with_details(json!({ "required": required, "available": available, "scope": "key" }))
             }
+            Error::RateLimited(state) => Self {
+                retry_after_s: Some(u32::try_from(state.reset_s()).unwrap_or(u32::MAX)),
+                rate: Some(Box::new(state)),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, code, message)
+            },
+            Error::IdempotencyConflict => Self::new(StatusCode::CONFLICT, code, message),
+            Error::LimitedKey => Self::new(StatusCode::FORBIDDEN, code, message),
+            Error::OnRecord { code, details, .. } => {
+                let status = match code {
+                    "content_refused" => StatusCode::UNPROCESSABLE_ENTITY,
+                    "model_unavailable" | "overloaded" => StatusCode::SERVICE_UNAVAILABLE,
+                    "canceled" => StatusCode::CONFLICT,
+                    _ => StatusCode::INTERNAL_SERVER_ERROR,
+                };
+                let retry_after_s = (code == "overloaded").then_some(OVERLOADED_RETRY_AFTER_S);
+                let is_final = code != "overloaded" && code != "provider_error";
+                Self { retry_after_s, is_final, ..Self::new(status, code, message) }
+                    .with_details(Value::Object(details))
+            }
+            Error::UploadTooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, message),
+            Error::ModelUnavailable { retry_after_s, .. } => Self {
+                retry_after_s,
+                is_final: retry_after_s.is_none(),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+            },
             Error::ContentRefused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message),
-            Error::Provider { provider, kind } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, message)
-                .with_details(json!({ "provider": provider, "kind": kind.name() })),
-            Error::Overloaded | Error::OutcomeUnknown => Self {
+            Error::Provider { provider, kind } => {
+                let error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, message);
+                Self { is_final: kind == ProviderErrorKind::RejectedRequest, ..error }
+                    .with_details(json!({ "provider": provider, "kind": kind.name() }))
+            }
+            Error::Payment { payment_id, method, is_known } => {
+                let kind = if is_known { "overloaded" } else { "timeout" };
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, message).with_details(
+                    json!({ "provider": method.name(), "kind": kind, "payment_id": payment_id }),
+                )
+            }
+            Error::PaymentService(method) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, message)
+                .with_details(json!({ "provider": method.name(), "kind": "timeout" })),
+            // Of the one nobody knows whether it was charged: repeated, it might be twice.
+            Error::Overloaded | Error::OutcomeUnknown | Error::Moved => Self {
                 retry_after_s: Some(OVERLOADED_RETRY_AFTER_S),
+                is_final: is_unknown,
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
             },
             Error::Interrupted => Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, message),
@@ -176,6 +215,12 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // When we are overloaded, there is no looking it up either.
+        if self.rate.is_some() || self.code == "overloaded" {
+            response.extensions_mut().insert(Known(self.rate.as_deref().copied()));
+        }
+        // For the face that puts errors otherwise.
+        response.extensions_mut().insert(self);
         response
     }
 }

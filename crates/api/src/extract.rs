@@ -42,7 +42,7 @@ impl FromRequestParts<App> for Authenticated {
 }
 
 /// The token of `Authorization: Bearer …`; the scheme's name is read without regard to case (RFC 9110, 11.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -1,7 +1,7 @@
 //! `multipart/form-data` with one file in it, which goes to disk as it comes.
 
 use crate::error::ApiError;
-use app::{Expected, MAX_INPUT_BYTES, Spool, Spooled};
+use app::{App, Expected, MAX_INPUT_BYTES, Spooled};
 use axum::{
     extract::{
         DefaultBodyLimit, Multipart,
@@ -11,6 +11,7 @@ use axum::{
 };
 use domain::params::FieldError;
 use std::{collections::BTreeMap, time::Duration};
+use tokio::time::Instant;
 
 /// Bytes of a part that is no file.
 const MAX_TEXT_BYTES: usize = 1_000;
@@ -42,23 +43,49 @@ pub(crate) fn body_limit() -> DefaultBodyLimit {
     DefaultBodyLimit::max(usize::try_from(MAX_FORM_BYTES).unwrap_or(usize::MAX))
 }
 
-/// Reads a form, its parts in whatever order they come. `admit` may refuse it by what came before the file, which is then
-/// not read.
+/// A form that was read.
+pub(crate) struct Form {
+    /// Its file; `None` when something is wrong with that.
+    pub(crate) file: Option<Spooled>,
+    pub(crate) texts: Texts,
+    /// Every wrong part.
+    pub(crate) wrong: Vec<FieldError>,
+}
+
+/// Reads a form of which nothing is wrong, its parts in whatever order they come. `admit` may refuse it by what came before
+/// the file, which is then not read.
 pub(crate) async fn read(
+    app: &App,
+    headers: &HeaderMap,
+    multipart: Multipart,
+    parts: Parts,
+    admit: impl Fn(&Texts) -> Result<(), ApiError>,
+) -> Result<(Spooled, Texts), ApiError> {
+    let form = read_all(app, headers, multipart, parts, admit).await?;
+    match form.file {
+        Some(file) if form.wrong.is_empty() => Ok((file, form.texts)),
+        _ => Err(ApiError::validation(form.wrong)),
+    }
+}
+
+/// As [`read`], for who has more to say about a form than what is wrong with its parts.
+pub(crate) async fn read_all(
+    app: &App,
     headers: &HeaderMap,
     mut multipart: Multipart,
     parts: Parts,
     admit: impl Fn(&Texts) -> Result<(), ApiError>,
-) -> Result<(Spooled, Texts), ApiError> {
+) -> Result<Form, ApiError> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > MAX_FORM_BYTES) {
         return Err(app::Error::UploadTooLarge.into());
     }
-    let read = read_parts(&mut multipart, parts, admit).await;
-    if read.is_err() {
+    let mut form = Form { file: None, texts: Texts::new(), wrong: Vec::new() };
+    let read = form.read_parts(app, &mut multipart, parts, admit).await;
+    if read.is_err() || !form.wrong.is_empty() {
         tokio::spawn(let_go(multipart));
     }
-    read
+    read.map(|()| form)
 }
 
 /// Reads on for a moment: a client that is still sending would find its connection closed in place of its answer.
@@ -67,48 +94,110 @@ async fn let_go(mut multipart: Multipart) {
     let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
-async fn read_parts(
-    multipart: &mut Multipart,
-    parts: Parts,
-    admit: impl Fn(&Texts) -> Result<(), ApiError>,
-) -> Result<(Spooled, Texts), ApiError> {
-    let mut file = None;
-    let mut texts = Texts::new();
-    while let Some(field) = in_time(multipart.next_field()).await? {
-        let name = field.name().unwrap_or_default().to_owned();
-        if name == parts.file && file.is_none() {
-            admit(&texts)?;
-            file = Some(spool(field, parts).await?);
-        } else if parts.texts.contains(&name.as_str()) && !texts.contains_key(&name) {
-            let text = read_text(field, &name).await?;
-            texts.insert(name, text);
-        } else {
-            let allowed = std::iter::once(parts.file).chain(parts.texts.iter().copied());
-            let error = FieldError::new(name, "is not known here, or stands twice").allowing(allowed);
-            return Err(ApiError::field(error));
+/// Why a part is not taken.
+enum PartError {
+    /// It is wrong; there may be more to say of the others.
+    Wrong(Vec<FieldError>),
+    /// The whole form is refused.
+    Refused(ApiError),
+}
+
+impl From<app::Error> for PartError {
+    fn from(error: app::Error) -> Self {
+        match error {
+            app::Error::Validation(fields) => Self::Wrong(fields),
+            other => Self::Refused(other.into()),
         }
-    }
-    match file {
-        Some(file) => Ok((file, texts)),
-        None => Err(ApiError::field(FieldError::new(parts.file, "a file is needed"))),
     }
 }
 
-async fn read_text(mut field: Field<'_>, name: &str) -> Result<String, ApiError> {
+impl From<ApiError> for PartError {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<FieldError> for PartError {
+    fn from(error: FieldError) -> Self {
+        Self::Wrong(vec![error])
+    }
+}
+
+impl Form {
+    /// Reads all parts. Once one is wrong, the rest is read only to say what else is, and not for long.
+    async fn read_parts(
+        &mut self,
+        app: &App,
+        multipart: &mut Multipart,
+        parts: Parts,
+        admit: impl Fn(&Texts) -> Result<(), ApiError>,
+    ) -> Result<(), ApiError> {
+        let mut has_file = false;
+        let mut read_until = None;
+        loop {
+            let reading = self.read_part(app, multipart, parts, &mut has_file, &admit);
+            let read = match read_until {
+                None => reading.await,
+                Some(deadline) => match tokio::time::timeout_at(deadline, reading).await {
+                    Ok(read) if !matches!(read, Err(PartError::Refused(_))) => read,
+                    _ => return Ok(()),
+                },
+            };
+            match read {
+                Ok(true) => continue,
+                Ok(false) => break,
+                Err(PartError::Wrong(fields)) => self.wrong.extend(fields),
+                Err(PartError::Refused(error)) => return Err(error),
+            }
+            read_until.get_or_insert_with(|| Instant::now() + LINGER);
+        }
+        if !has_file {
+            self.wrong.push(FieldError::new(parts.file, "a file is needed"));
+        }
+        Ok(())
+    }
+
+    /// Reads the next part; `false` when there is none.
+    async fn read_part(
+        &mut self,
+        app: &App,
+        multipart: &mut Multipart,
+        parts: Parts,
+        has_file: &mut bool,
+        admit: impl Fn(&Texts) -> Result<(), ApiError>,
+    ) -> Result<bool, PartError> {
+        let Some(field) = in_time(multipart.next_field()).await? else { return Ok(false) };
+        let name = field.name().unwrap_or_default().to_owned();
+        if name == parts.file && !*has_file {
+            admit(&self.texts)?;
+            *has_file = true;
+            self.file = Some(spool(app, field, parts).await?);
+        } else if parts.texts.contains(&name.as_str()) && !self.texts.contains_key(&name) {
+            let text = read_text(field, &name).await?;
+            self.texts.insert(name, text);
+        } else {
+            let allowed = std::iter::once(parts.file).chain(parts.texts.iter().copied());
+            return Err(FieldError::new(name, "is not known here, or stands twice").allowing(allowed).into());
+        }
+        Ok(true)
+    }
+}
+
+async fn read_text(mut field: Field<'_>, name: &str) -> Result<String, PartError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = in_time(field.chunk()).await? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_TEXT_BYTES {
             let message = format!("must be at most {MAX_TEXT_BYTES} bytes");
-            return Err(ApiError::field(FieldError::new(name, message)));
+            return Err(FieldError::new(name, message).into());
         }
     }
     let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    text.ok_or_else(|| ApiError::field(FieldError::new(name, "must be UTF-8 without U+0000")))
+    text.ok_or_else(|| FieldError::new(name, "must be UTF-8 without U+0000").into())
 }
 
-async fn spool(mut field: Field<'_>, parts: Parts) -> Result<Spooled, ApiError> {
-    let mut spool = Spool::begin(parts.file, parts.expected).await?;
+async fn spool(app: &App, mut field: Field<'_>, parts: Parts) -> Result<Spooled, PartError> {
+    let mut spool = app.spool(parts.file, parts.expected).await?;
     while let Some(chunk) = in_time(field.chunk()).await? {
         spool.write(&chunk).await?;
     }

@@ -3,6 +3,8 @@
 mod error;
 mod extract;
 mod form;
+mod idempotency;
+mod limits;
 mod request_id;
 mod router;
 mod routes;

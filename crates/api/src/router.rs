@@ -3,8 +3,11 @@
 
 use crate::{
     error::ApiError,
-    form, request_id,
-    routes::{balance, callbacks, files, generate, health, models, packages, plans, stt},
+    form, limits, request_id,
+    routes::{
+        balance, billing, callbacks, files, generate, health, keys, models, openai, packages, plans, stt,
+    },
+    wire,
 };
 use app::App;
 use axum::{
@@ -17,6 +20,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 /// The largest request body, in bytes: a conversation with a few pictures in it.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// The limit on a payment service's message.
+fn messages() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(billing::notifications::MAX_BYTES)
+}
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +70,7 @@ impl Route {
 }
 
 /// All routes.
-pub const ROUTES: [Route; 16] = [
+pub const ROUTES: [Route; 33] = [
     Route::get("/healthz", Access::Public, || get(health::alive)),
     Route::get("/readyz", Access::Public, || get(health::ready)),
     Route::get("/api/v2/models", Access::Public, || get(models::list::list)),
@@ -82,17 +90,51 @@ pub const ROUTES: [Route; 16] = [
     // Its name is what it takes to read a file, and nobody can guess it.
     Route::get("/api/v2/files/{name}", Access::Public, || get(files::show)),
     Route::post("/api/v2/callbacks/{token}", Access::Public, || post(callbacks::create)),
+    Route::get("/api/v2/keys", Access::Key, || get(keys::list)),
+    Route::post("/api/v2/keys", Access::Key, || post(keys::create)),
+    Route::delete("/api/v2/keys/{id}", Access::Key, || delete(keys::revoke)),
+    Route::get("/api/v2/billing/subscription", Access::AnyPlanKey, || get(billing::subscription::show)),
+    Route::post("/api/v2/billing/subscription", Access::AnyPlanKey, || post(billing::subscription::create)),
+    Route::delete("/api/v2/billing/subscription", Access::AnyPlanKey, || {
+        delete(billing::subscription::cancel)
+    }),
+    Route::post("/api/v2/billing/subscription/resume", Access::AnyPlanKey, || {
+        post(billing::subscription::resume)
+    }),
+    Route::post("/api/v2/billing/packages/{slug}", Access::AnyPlanKey, || post(billing::packages::create)),
+    Route::get("/api/v2/billing/payments", Access::AnyPlanKey, || get(billing::payments::list)),
+    // Whoever sends a message here is believed only as far as it proves itself, or as the service confirms.
+    Route::post("/api/v2/billing/notifications/yookassa", Access::Public, || {
+        post(billing::notifications::yookassa).layer(messages())
+    }),
+    Route::post("/api/v2/billing/notifications/telegram", Access::Public, || {
+        post(billing::notifications::telegram).layer(messages())
+    }),
+    Route::get("/v1/models", Access::Key, || get(openai::models::list)),
+    Route::get("/v1/models/{slug}", Access::Key, || get(openai::models::show)),
+    Route::post("/v1/chat/completions", Access::Key, || post(openai::chat::create)).reaching_vendor(),
+    Route::post("/v1/images/generations", Access::Key, || post(openai::images::create)).reaching_vendor(),
+    Route::post("/v1/audio/speech", Access::Key, || post(openai::speech::create)).reaching_vendor(),
+    Route::post("/v1/audio/transcriptions", Access::Key, || {
+        post(openai::transcriptions::create).layer(form::body_limit())
+    })
+    .reaching_vendor(),
 ];
 
 /// The whole API over `app`.
 pub fn router(app: App) -> Router {
-    let router =
-        ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
+    let limits = middleware::from_fn_with_state(app.clone(), limits::layer);
+    let router = ROUTES.iter().fold(Router::new(), |router, route| {
+        let handler = (route.handler)();
+        let handler = if route.reaches_vendor { handler.route_layer(limits.clone()) } else { handler };
+        router.route(route.path, handler)
+    });
     router
         .fallback(async || ApiError::not_found("route"))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| ApiError::panicked()))
+        .layer(middleware::from_fn(wire::openai::error::layer))
         .layer(middleware::from_fn(request_id::layer))
         .with_state(app)
 }

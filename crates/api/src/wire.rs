@@ -2,6 +2,7 @@
 
 pub(crate) mod generation;
 pub(crate) mod model;
+pub(crate) mod openai;
 
 use serde::Serialize;
 

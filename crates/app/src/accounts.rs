@@ -1,15 +1,14 @@
-//! Opening accounts, giving tokens, and keys.
+//! Opening accounts, and giving tokens.
 
-use crate::{App, Error, key};
+use crate::{App, CreatedKey, Error};
 use domain::{
-    id::{AccountId, CycleId, GrantId, KeyId},
+    id::{AccountId, CycleId, GrantId},
     ledger::{Command, Cycle, OpenCycle, Reason},
     params::FieldError,
 };
-use storage::{AccountRecord, Completion, KeyRecord, NewAccount, NewKey};
+use storage::{AccountRecord, Completion, NewAccount};
 
 const MAX_EMAIL_CHARS: usize = 254;
-const MAX_KEY_NAME_CHARS: usize = 100;
 
 /// An account to be opened.
 #[derive(Clone, Debug)]
@@ -29,15 +28,6 @@ pub struct CreatedAccount {
     pub account_id: AccountId,
     /// Its first key.
     pub key: CreatedKey,
-}
-
-/// A key that was made. This is the only time it is shown.
-#[derive(Clone, Debug)]
-pub struct CreatedKey {
-    /// Its id.
-    pub id: KeyId,
-    /// The key itself.
-    pub api_key: String,
 }
 
 impl App {
@@ -61,7 +51,7 @@ impl App {
         if request.tokens != 0 {
             opening.push(self.grant_command(account_id, Reason::Grant, request.tokens).await?);
         }
-        let (new_key, key) = self.mint_key(account_id, "default").await?;
+        let (new_key, key) = self.mint_key(account_id, "default".into()).await?;
         self.storage().create_account(NewAccount { id: account_id, email }, Some(new_key), opening).await?;
         Ok(CreatedAccount { account_id, key })
     }
@@ -71,8 +61,8 @@ impl App {
         let starts_at = self.clock().now();
         let ends_at =
             starts_at.plus_months(1).ok_or_else(|| Error::Internal("the calendar ends".to_owned()))?;
-        let cycle = Cycle { id, plan: plan.to_owned(), starts_at, ends_at };
-        Ok(OpenCycle { account_id, cycle, allowance_tokens: tokens })
+        let cycle = Cycle { id, plan: plan.to_owned(), starts_at, ends_at, plan_until: ends_at };
+        Ok(OpenCycle { account_id, cycle, allowance_tokens: tokens, paid_by: None })
     }
 
     async fn grant_command(
@@ -91,7 +81,7 @@ impl App {
     /// [`Error::NotFound`] for an unknown account, [`Error::Validation`] for an amount out of range.
     pub async fn grant(&self, account_id: AccountId, tokens: i64) -> Result<i64, Error> {
         let command = self.grant_command(account_id, Reason::Grant, tokens).await?;
-        self.storage().ledger().grant(command).await?;
+        self.storage().ledger().run(command).await?;
         let wallet = self.storage().ledger().wallet(account_id).await?;
         Ok(wallet.spendable_tokens(self.clock().now()))
     }
@@ -102,53 +92,6 @@ impl App {
     /// [`Error::NotFound`].
     pub async fn account_by_email(&self, email: &str) -> Result<AccountRecord, Error> {
         self.storage().account_by_email(email).await?.ok_or(Error::NotFound("account"))
-    }
-
-    /// Makes a key for an account.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for an unknown account, [`Error::Validation`] for a bad name.
-    pub async fn create_key(&self, account_id: AccountId, name: &str) -> Result<CreatedKey, Error> {
-        let length = name.chars().count();
-        if !(1..=MAX_KEY_NAME_CHARS).contains(&length) || name.chars().any(char::is_control) {
-            let message = format!("must be 1 to {MAX_KEY_NAME_CHARS} printable characters");
-            return Err(Error::Validation(vec![FieldError::new("name", message)]));
-        }
-        self.storage().account(account_id).await?.ok_or(Error::NotFound("account"))?;
-        let (new_key, key) = self.mint_key(account_id, name).await?;
-        self.storage().create_key(new_key).await?;
-        Ok(key)
-    }
-
-    /// A fresh key: what is stored of it, and what its owner gets.
-    async fn mint_key(&self, account_id: AccountId, name: &str) -> Result<(NewKey, CreatedKey), Error> {
-        let api_key = key::generate().map_err(|error| Error::Internal(error.to_string()))?;
-        let id = KeyId(self.storage().next_id().await?);
-        let new_key = NewKey {
-            account_id,
-            id,
-            name: name.to_owned(),
-            prefix: key::shown_prefix(&api_key).to_owned(),
-            key_hash: key::hash(&api_key),
-        };
-        Ok((new_key, CreatedKey { id, api_key }))
-    }
-
-    /// An account's keys, oldest first, revoked ones included.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn keys(&self, account_id: AccountId) -> Result<Vec<KeyRecord>, Error> {
-        Ok(self.storage().keys(account_id).await?)
-    }
-
-    /// Revokes a key for good; every node refuses it within 5 s.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when the account has no such key, or it was revoked before.
-    pub async fn revoke_key(&self, account_id: AccountId, key_id: KeyId) -> Result<(), Error> {
-        let revoked = self.storage().revoke_key(account_id, key_id).await?;
-        if revoked { Ok(()) } else { Err(Error::NotFound("key")) }
     }
 }
 

@@ -23,8 +23,17 @@ pub struct Caller {
     pub key_id: KeyId,
     /// The slug of the plan in force now.
     pub plan: String,
-    /// When that plan's cycle ends; `None` on the free plan.
-    pub plan_expires_at: Option<Timestamp>,
+    /// NeuralBox tokens that the key may use in a calendar month (UTC), where that is limited.
+    pub key_budget_tokens: Option<i64>,
+    /// The instant from which the key is no longer valid, where there is one.
+    pub key_expires_at: Option<Timestamp>,
+}
+
+impl Caller {
+    /// Whether the key is good for a part of what its account may do.
+    pub const fn has_limited_key(&self) -> bool {
+        self.key_budget_tokens.is_some() || self.key_expires_at.is_some()
+    }
 }
 
 /// Keys found valid a moment ago, by hash, with when that was on the monotonic clock. Its bound is by number; age is
@@ -42,13 +51,18 @@ impl KeyCache {
         let (principal, found_at_ms) = self.principals.get(key_hash)?;
         (now_ms.saturating_sub(found_at_ms) < BELIEVED_MS).then_some(principal)
     }
+
+    /// Has every key looked up again.
+    pub(crate) fn forget_all(&self) {
+        self.principals.invalidate_all();
+    }
 }
 
 impl App {
     /// Who `api_key` speaks for.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`] for a malformed, unknown or revoked key.
+    /// [`Error::NotAuthenticated`] for a malformed, unknown, revoked or expired key.
     pub async fn authenticate(&self, api_key: &str) -> Result<Caller, Error> {
         if !key::is_well_formed(api_key) {
             return Err(Error::NotAuthenticated);
@@ -69,13 +83,18 @@ impl App {
             }
         };
         let now = self.clock().now();
-        let cycle = principal.cycle.filter(|(_, ends_at)| now < *ends_at);
-        let (plan, plan_expires_at) = cycle.unzip();
+        if principal.key_expires_at.is_some_and(|at| at <= now) {
+            return Err(Error::NotAuthenticated);
+        }
+        self.inner.key_uses.note(principal.account_id, principal.key_id, now);
+        let plan = principal.plan.filter(|(_, until)| now < *until);
+        let plan = plan.map(|(plan, _)| plan);
         Ok(Caller {
             account_id: principal.account_id,
             key_id: principal.key_id,
             plan: plan.unwrap_or_else(|| FREE_PLAN.to_owned()),
-            plan_expires_at,
+            key_budget_tokens: principal.key_budget_tokens,
+            key_expires_at: principal.key_expires_at,
         })
     }
 

@@ -1,18 +1,18 @@
 //! What a use-case answers when it does not do what was asked.
 
 use domain::{
-    id::GenerationId,
-    ledger::{Failure, Refusal},
+    id::{GenerationId, PaymentId},
+    ledger::{Failure, RateState, Refusal},
     params::FieldError,
-    port::{ProviderError, ProviderErrorKind},
+    port::{PaymentMethod, ProviderError, ProviderErrorKind},
 };
-use serde_json::json;
-use storage::{BlobError, LedgerError};
+use serde_json::{Map, Value, json};
+use storage::{BlobError, GenerationRecord, LedgerError};
 
 /// Why a use-case did not do what was asked. Nothing was charged, except where a case says otherwise.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The key is missing, malformed, unknown or revoked.
+    /// The key is missing, malformed, unknown, revoked or expired.
     #[error("a valid API key is needed: Authorization: Bearer nb_…")]
     NotAuthenticated,
     /// The account's plan does not cover it.
@@ -37,6 +37,25 @@ pub enum Error {
         /// NeuralBox tokens there are.
         available: i64,
     },
+    /// What is left of the key's monthly budget does not cover the price.
+    #[error(
+        "the {available} tokens that are left of this key's monthly budget do not cover the price of {required}"
+    )]
+    OverKeyBudget {
+        /// NeuralBox tokens needed.
+        required: i64,
+        /// NeuralBox tokens that are left.
+        available: i64,
+    },
+    /// The account has begun as many generations as its plan allows.
+    #[error("the plan's limit of {} generations is reached", .0.limit)]
+    RateLimited(RateState),
+    /// Another request was made under the same name.
+    #[error("another request was made with this Idempotency-Key")]
+    IdempotencyConflict,
+    /// A key with a budget or an end cannot do this.
+    #[error("a key that has a budget or expires makes no keys, and revokes no other")]
+    LimitedKey,
     /// The model cannot be used now, through no fault of the client's.
     #[error("{model} is not available: {reason}")]
     ModelUnavailable {
@@ -61,6 +80,22 @@ pub enum Error {
         /// How.
         kind: ProviderErrorKind,
     },
+    /// A payment could not be asked for.
+    #[error("{}", payment_message(*method, *is_known))]
+    Payment {
+        /// Which.
+        payment_id: PaymentId,
+        /// At which service.
+        method: PaymentMethod,
+        /// Whether it is known that it was not made; else it may yet appear among the payments.
+        is_known: bool,
+    },
+    /// A payment service could not be asked or told something; nothing has changed.
+    #[error("{} does not answer; please try again", .0.name())]
+    PaymentService(PaymentMethod),
+    /// Somebody else changed the same thing meanwhile.
+    #[error("this was changed by another request meanwhile; please try again")]
+    Moved,
     /// We cannot take it now.
     #[error("the service cannot take this now; try again shortly")]
     Overloaded,
@@ -73,6 +108,19 @@ pub enum Error {
     /// The client canceled the generation.
     #[error("the generation was canceled; nothing was charged")]
     Canceled,
+    /// The generation failed before, as its record says.
+    #[error("{message}")]
+    OnRecord {
+        /// The code in the API.
+        code: &'static str,
+        /// For the client.
+        message: String,
+        /// What more there is to say.
+        details: Map<String, Value>,
+    },
+    /// The result did not come in the time that the client is kept waiting, and the generation was canceled.
+    #[error("the result did not come in time; the generation was canceled, and nothing was charged")]
+    TimedOut,
     /// The generation's hold was given back before it was done.
     #[error("the generation was interrupted; nothing was charged")]
     Interrupted,
@@ -93,15 +141,31 @@ impl Error {
             Self::NotFound(_) => "not_found",
             Self::Validation(_) | Self::EmailTaken => "validation_error",
             Self::UploadTooLarge => "payload_too_large",
-            Self::InsufficientTokens { .. } => "insufficient_tokens",
+            Self::InsufficientTokens { .. } | Self::OverKeyBudget { .. } => "insufficient_tokens",
+            Self::RateLimited(_) => "rate_limit_exceeded",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::LimitedKey => "limited_key",
+            Self::OnRecord { code, .. } => code,
             Self::ModelUnavailable { .. } => "model_unavailable",
             Self::ContentRefused => "content_refused",
-            Self::Provider { .. } => "provider_error",
-            Self::Overloaded | Self::OutcomeUnknown => "overloaded",
+            Self::Provider { .. } | Self::Payment { .. } | Self::PaymentService(_) => "provider_error",
+            Self::Overloaded | Self::OutcomeUnknown | Self::Moved => "overloaded",
             Self::NotCancellable => "not_cancellable",
             Self::Canceled => "canceled",
+            Self::TimedOut => "timeout",
             Self::Interrupted | Self::Internal(_) => "internal_error",
         }
+    }
+
+    /// What the record of a failed generation says.
+    pub fn on_record(record: &GenerationRecord) -> Self {
+        const CODES: [&str; 5] =
+            ["content_refused", "model_unavailable", "overloaded", "canceled", "provider_error"];
+        let recorded = record.error_code.as_deref().unwrap_or_default();
+        let code = CODES.into_iter().find(|code| *code == recorded).unwrap_or("internal_error");
+        let details = record.error_details.as_deref().and_then(|json| serde_json::from_str(json).ok());
+        let message = record.error_message.clone().unwrap_or_default();
+        Self::OnRecord { code, message, details: details.unwrap_or_default() }
     }
 
     /// What goes on record of a generation that failed so. What is for the log alone does not.
@@ -116,7 +180,7 @@ impl Error {
             }
             other => (other.to_string(), None),
         };
-        Failure { error_code: self.code().to_owned(), message, details }
+        Failure { error_code: self.code().to_owned(), message, details, is_free: false }
     }
 
     /// Whether what was tried may well succeed the next time: the trouble is on our side, or lasts for a while.
@@ -149,6 +213,17 @@ impl Error {
             | ProviderErrorKind::JobFailed
             | ProviderErrorKind::RejectedRequest) => Self::Provider { provider: vendor.to_owned(), kind },
         }
+    }
+}
+
+fn payment_message(method: PaymentMethod, is_known: bool) -> String {
+    let service = method.name();
+    if is_known {
+        format!("{service} did not take the payment; nothing was charged, please try again")
+    } else {
+        format!(
+            "{service} does not answer; should the payment have been made, it appears in GET /billing/payments"
+        )
     }
 }
 
@@ -189,13 +264,21 @@ impl From<LedgerError> for Error {
             LedgerError::Refused(Refusal::InsufficientTokens { required_tokens, available_tokens }) => {
                 Self::InsufficientTokens { required: required_tokens, available: available_tokens }
             }
+            LedgerError::Refused(Refusal::OverKeyBudget { required_tokens, available_tokens }) => {
+                Self::OverKeyBudget { required: required_tokens, available: available_tokens }
+            }
+            LedgerError::Refused(Refusal::RateLimited(state)) => Self::RateLimited(state),
+            LedgerError::Refused(Refusal::BoundOtherwise) => Self::IdempotencyConflict,
+            LedgerError::Bound(_) => Self::Internal(error.to_string()),
             LedgerError::Refused(Refusal::UnknownAccount) => Self::NotFound("account"),
             LedgerError::Refused(Refusal::UnknownGeneration) => Self::NotFound("generation"),
             LedgerError::Refused(Refusal::BadAmount) => {
                 let range = format!("1..{}", domain::ledger::MAX_AMOUNT_TOKENS);
                 Self::Validation(vec![FieldError::new("tokens", "is out of range").allowing([range])])
             }
-            LedgerError::Refused(refusal @ Refusal::Inconsistent) => Self::Internal(refusal.to_string()),
+            LedgerError::Refused(refusal @ (Refusal::Inconsistent | Refusal::Moved)) => {
+                Self::Internal(refusal.to_string())
+            }
         }
     }
 }

@@ -9,12 +9,19 @@ mod running;
 mod task;
 
 pub(crate) use in_flight::InFlight;
-pub use running::{Finished, Running};
-pub(crate) use task::in_time;
+pub(crate) use running::Progress;
+pub use running::{Finished, Running, Start};
+pub(crate) use task::{in_time, usage_json};
 
-use crate::{App, Caller, Error, FailedGeneration, Spooled};
-use domain::params::FieldError;
-use running::Progress;
+use crate::{App, Caller, Error, FailedGeneration, IdempotencyKey, Spooled};
+use domain::{
+    catalog::{Mode, Model},
+    ledger::Binding,
+    params::FieldError,
+    text::Chat,
+};
+use order::Order;
+use running::{Begun, begun};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -31,6 +38,8 @@ pub struct GenerateRequest {
     pub errors: Vec<FieldError>,
     /// The sound of speech to text.
     pub audio: Option<Spooled>,
+    /// A conversation that has been read already, in place of one among the parameters.
+    pub chat: Option<Chat>,
 }
 
 impl App {
@@ -44,22 +53,57 @@ impl App {
         caller: &Caller,
         request: GenerateRequest,
     ) -> Result<Running, FailedGeneration> {
+        self.generate_once(caller, request, None).await
+    }
+
+    /// As [`Self::generate`], for a request that bears a name: the same one a second time begins nothing, and is told of the
+    /// first one's end.
+    ///
+    /// # Errors
+    /// As [`Self::generate`], and [`Error::IdempotencyConflict`] when another request was made under the name.
+    pub async fn generate_once(
+        &self,
+        caller: &Caller,
+        request: GenerateRequest,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Running, FailedGeneration> {
         if self.inner.tasks.is_closed() {
             return Err(Error::Overloaded.into());
         }
-        let order = self.read_order(caller, request).await?;
-        let (id, is_async) = (order.generation_id, order.is_async);
-        let patience = Duration::from_millis(u64::try_from(order.timeout_ms).unwrap_or_default());
-        let (model_slug, is_stream) = (order.model_slug.clone(), order.is_stream);
+        let asked = self.read_request(request)?;
+        let (model, is_stream) = (asked.model, asked.is_stream);
+        let binding = key.map(|key| key.of(&asked.fingerprinted())).transpose()?;
+        let Some(binding) = binding else {
+            let order = self.read_order(caller, asked, None).await?;
+            let begun = self.begin(order).await?;
+            return begun.ok_or_else(|| Error::Internal("a request without a name".to_owned()).into());
+        };
+        if let Some(running) = self.listen_again(caller, model, is_stream, &binding).await? {
+            return Ok(running);
+        }
+        let order = self.read_order(caller, asked, Some(binding.clone())).await?;
+        if let Some(running) = self.begin(order).await? {
+            return Ok(running);
+        }
+        // The same request was a moment earlier.
+        let earlier = self.listen_again(caller, model, is_stream, &binding).await?;
+        earlier.ok_or_else(|| Error::Internal("a name was forgotten at once".to_owned()).into())
+    }
+
+    /// Has an order carried out. `None` when its name says that this was done before.
+    async fn begin(&self, order: Order) -> Result<Option<Running>, FailedGeneration> {
         let span = tracing::info_span!(
             "generation",
-            id = id.0,
-            account = caller.account_id.0,
-            model = model_slug,
+            id = order.generation_id.0,
+            account = order.account_id.0,
+            model = order.model_slug,
             price_tokens = order.price_tokens,
             outcome = tracing::field::Empty,
         );
-        let (sender, progress) = watch::channel(Progress::default());
+        let (sender, mut progress) = watch::channel(Progress::default());
+        let (id, model_slug) = (order.generation_id, order.model_slug.clone());
+        let (is_stream, is_async) = (order.is_stream, order.is_async);
+        let patience = Duration::from_millis(u64::try_from(order.timeout_ms).unwrap_or_default());
         let entered = self.inner.in_flight.enter(id);
         let app = self.clone();
         let work = async move {
@@ -67,7 +111,51 @@ impl App {
             drop(entered);
         };
         self.inner.tasks.spawn(work.instrument(span));
-        let running = Running { id, model_slug, is_stream, is_async, patience, progress, read_bytes: 0 };
-        running.begun().await
+        Ok(match begun(&mut progress).await? {
+            Begun::Held(start) => Some(Running {
+                id,
+                model_slug,
+                is_stream,
+                is_async,
+                patience,
+                start,
+                replay: None,
+                progress,
+                read_bytes: 0,
+            }),
+            Begun::Before => None,
+        })
+    }
+
+    /// Listens to what the same request began before, here or in another process.
+    async fn listen_again(
+        &self,
+        caller: &Caller,
+        model: &Model,
+        is_stream: bool,
+        binding: &Binding,
+    ) -> Result<Option<Running>, Error> {
+        let Some((id, replay)) = self.earlier_generation(caller.account_id, binding).await? else {
+            return Ok(None);
+        };
+        let record = self.storage().generation(caller.account_id, id).await?;
+        let record = record.ok_or(Error::NotFound("generation"))?;
+        let patience = Duration::from_millis(u64::try_from(self.timeout_ms(model)).unwrap_or_default());
+        let start = Start {
+            created_at: record.created_at,
+            balance_tokens: record.held_balance_tokens.unwrap_or_default(),
+            rate: None,
+        };
+        Ok(Some(Running {
+            id,
+            model_slug: record.model_slug,
+            is_stream,
+            is_async: model.mode == Mode::Async,
+            patience,
+            start,
+            replay: Some(replay),
+            progress: self.follow(caller, id, patience),
+            read_bytes: 0,
+        }))
     }
 }

@@ -3,26 +3,39 @@
 mod accounts;
 mod answer_times;
 mod authenticate;
+mod billing;
 mod error;
+mod failed_call;
 mod generate;
+mod idempotency;
 mod key;
+mod keys;
+mod limits;
 mod liveness;
 mod media;
 mod node;
 mod records;
 mod recover;
+mod scratch;
 mod sell;
 mod spend;
 
-pub use accounts::{CreateAccount, CreatedAccount, CreatedKey};
+pub use accounts::{CreateAccount, CreatedAccount};
 pub use answer_times::AnswerTimes;
 pub use authenticate::Caller;
+pub use billing::{
+    Billed, BillingSettings, Books, Finding, FindingKind, InDoubt, InWords, Order, OrderAnswer, Ordered,
+    Outcome, PaymentDetails, Reconciliation, RefundQuote,
+};
 pub use error::{Error, FailedGeneration};
-pub use generate::{Finished, GenerateRequest, Running};
+pub use generate::{Finished, GenerateRequest, Running, Start};
+pub use idempotency::{IdempotencyKey, Replay};
+pub use keys::{CreateKey, CreatedKey};
 pub use media::{Expected, MAX_INPUT_BYTES, OpenFile, Round, Spool, Spooled, Upload, ends_job, result_kind};
 pub use node::HEARTBEAT_MS;
 pub use records::{Balance, GenerationView};
 pub use recover::Recovered;
+pub use scratch::Scratch;
 pub use storage::{
     AccountRecord, GenerationRecord, GenerationStatus, KeyRecord, VerifyProblem, VerifyReport,
 };
@@ -31,10 +44,12 @@ use authenticate::KeyCache;
 use domain::{
     catalog::Catalog,
     id::{AccountId, GenerationId},
-    port::{Clock, Fetch, Provider},
+    port::{Clock, Fetch, PaymentGateway, Provider},
 };
 use generate::InFlight;
+use keys::KeyUses;
 use liveness::Watch;
+use media::InputRoom;
 use node::Node;
 use spend::Spend;
 use std::{
@@ -42,6 +57,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 use storage::{Blobs, Storage};
+use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -54,10 +70,18 @@ pub struct AppSettings {
     pub answer_timeout_ms: AnswerTimes,
     /// Milliseconds that a job may take at its vendor, unless the catalog says otherwise.
     pub job_timeout_ms: i64,
+    /// Milliseconds that a client is kept waiting for a file when it has no other way to get it.
+    pub file_wait_ms: i64,
     /// Bytes that a result may have.
     pub max_result_bytes: u64,
     /// Jobs that this process works at at the same time: asks after, and fetches what they made.
     pub jobs_at_once: usize,
+    /// Milliseconds for fetching all files that a request names by address.
+    pub input_timeout_ms: u64,
+    /// Requests whose files this process fetches at the same time.
+    pub inputs_at_once: usize,
+    /// As many of them may be one account's.
+    pub inputs_at_once_per_account: usize,
     /// Prefix of every URL handed out; no slash at the end.
     pub public_url: String,
     /// Whether the outside world reaches this service there.
@@ -66,6 +90,8 @@ pub struct AppSettings {
     pub shutdown_grace_ms: u64,
     /// What vendors may cost us in a day of UTC, in micro-dollars of the catalog's prices; those that are not named, anything.
     pub daily_spend_micro_usd: BTreeMap<String, i64>,
+    /// What is decided about billing.
+    pub billing: BillingSettings,
 }
 
 /// The use-cases over one database and one set of vendors. Clones share it.
@@ -90,8 +116,12 @@ pub struct Parts {
     pub provider: Arc<dyn Provider>,
     /// The way to files elsewhere.
     pub fetch: Arc<dyn Fetch>,
+    /// The payment services that are configured.
+    pub gateways: Vec<Arc<dyn PaymentGateway>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where files on their way lie.
+    pub scratch: Scratch,
 }
 
 struct Inner {
@@ -99,16 +129,20 @@ struct Inner {
     blobs: Blobs,
     provider: Arc<dyn Provider>,
     fetch: Arc<dyn Fetch>,
+    gateways: Vec<Arc<dyn PaymentGateway>>,
     catalog: Catalog,
     clock: Arc<dyn Clock>,
     settings: AppSettings,
+    scratch: Scratch,
     keys: KeyCache,
+    key_uses: KeyUses,
     node: Mutex<Option<Node>>,
     watch: Mutex<Watch>,
     in_flight: InFlight,
     spend: Spend,
     /// Places for jobs that are worked at.
     job_room: Arc<Semaphore>,
+    input_room: InputRoom,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -116,18 +150,22 @@ struct Inner {
 impl App {
     /// Puts the parts together. Nothing runs yet; a process that generates calls [`App::register_node`] first.
     pub fn new(parts: Parts, catalog: Catalog, settings: AppSettings) -> Self {
-        let Parts { storage, blobs, provider, fetch, clock } = parts;
+        let Parts { storage, blobs, provider, fetch, gateways, clock, scratch } = parts;
         let inner = Inner {
             storage,
             blobs,
             provider,
             fetch,
+            gateways,
             catalog,
             clock,
             spend: Spend::new(settings.daily_spend_micro_usd.clone()),
             job_room: Arc::new(Semaphore::new(settings.jobs_at_once.min(Semaphore::MAX_PERMITS))),
+            input_room: InputRoom::new(settings.inputs_at_once, settings.inputs_at_once_per_account),
             settings,
+            scratch,
             keys: KeyCache::new(),
+            key_uses: KeyUses::default(),
             node: Mutex::new(None),
             watch: Mutex::new(Watch::default()),
             in_flight: InFlight::default(),
@@ -149,6 +187,14 @@ impl App {
 
     fn storage(&self) -> &Storage {
         &self.inner.storage
+    }
+
+    /// A fresh folder for files on their way.
+    fn scratch_folder(&self) -> Result<TempDir, Error> {
+        self.inner.scratch.folder().map_err(|error| {
+            tracing::error!(%error, "this machine's disk");
+            Error::Overloaded
+        })
     }
 
     /// Whether generations can be had: the database answers, and the ledger takes commands.

@@ -4,8 +4,10 @@ mod callbacks;
 mod cancel;
 mod files;
 mod finish;
+mod in_time;
 mod inputs;
 mod jobs;
+mod room;
 mod rounds;
 mod spool;
 mod visit;
@@ -15,6 +17,7 @@ pub use files::{OpenFile, Upload};
 pub(crate) use inputs::Prepared;
 pub use inputs::result_kind;
 pub use jobs::ends_job;
+pub(crate) use room::InputRoom;
 pub use rounds::Round;
 pub use spool::{Expected, Spool, Spooled};
 

@@ -82,6 +82,9 @@ impl App {
 
     /// Signs this process off. Others may give back at once what it still holds. Its heartbeat must have ended.
     pub async fn sign_off(&self) {
+        if let Err(error) = self.note_key_uses().await {
+            tracing::warn!(%error, "the last uses of keys are lost");
+        }
         if let Ok(Node { id, .. }) = self.node()
             && let Err(error) = self.storage().end_node(id).await
         {

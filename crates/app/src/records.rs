@@ -1,7 +1,10 @@
 //! Reading what is on record.
 
 use crate::{App, Caller, Error};
-use domain::{id::GenerationId, time::Timestamp};
+use domain::{
+    id::{AccountId, GenerationId},
+    time::Timestamp,
+};
 use storage::{GenerationRecord, GenerationStatus};
 
 /// What an account can spend, and until when.
@@ -36,13 +39,20 @@ impl App {
     /// # Errors
     /// The database's.
     pub async fn balance(&self, caller: &Caller) -> Result<Balance, Error> {
-        let wallet = self.storage().ledger().wallet(caller.account_id).await?;
+        self.balance_of(caller.account_id).await
+    }
+
+    /// What an account can spend.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn balance_of(&self, account_id: AccountId) -> Result<Balance, Error> {
+        let wallet = self.storage().ledger().wallet(account_id).await?;
         let now = self.clock().now();
-        let cycle = wallet.running_cycle(now);
         Ok(Balance {
             token_balance: wallet.spendable_tokens(now),
-            plan: cycle.map_or_else(|| domain::plan::FREE_PLAN.to_owned(), |cycle| cycle.plan.clone()),
-            plan_expires_at: cycle.map(|cycle| cycle.ends_at),
+            plan: wallet.plan(now).unwrap_or(domain::plan::FREE_PLAN).to_owned(),
+            plan_expires_at: wallet.cycle.filter(|cycle| now < cycle.plan_until).map(|cycle| cycle.ends_at),
         })
     }
 

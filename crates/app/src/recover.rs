@@ -1,6 +1,7 @@
 //! Work that outlives a request: what the worker does, whenever it comes round.
 
-use crate::{App, Error, HoldKey, node::lost};
+use crate::{App, Error, HoldKey, idempotency::KEPT_MS, node::lost};
+use domain::ledger::Command;
 use std::sync::PoisonError;
 
 /// Milliseconds after a generation's deadline at which even a living process's hold is given back. A process minds its own
@@ -20,6 +21,8 @@ pub struct Recovered {
     pub expired_cycles: usize,
     /// Files removed whose time had come.
     pub removed_files: usize,
+    /// Names of requests forgotten whose time had passed.
+    pub forgotten_requests: u64,
 }
 
 impl App {
@@ -48,12 +51,14 @@ impl App {
             }
         }
         for (account_id, cycle_id) in self.storage().ended_cycles(self.clock().now(), ROUND_LEN).await? {
-            match self.storage().ledger().expire(account_id, cycle_id).await {
+            match self.storage().ledger().run(Command::Expire { account_id, cycle_id }).await {
                 Ok(()) => done.expired_cycles += 1,
                 Err(error) => tracing::error!(account_id = account_id.0, %error, "an ended cycle stays"),
             }
         }
         done.removed_files = self.remove_expired_files().await?;
+        let kept_since = self.clock().now().plus_ms(-KEPT_MS);
+        done.forgotten_requests = self.storage().forget_bindings(kept_since, ROUND_LEN).await?;
         Ok(done)
     }
 

@@ -37,7 +37,7 @@ impl App {
     /// [`Error::NotFound`] for an unknown model, [`Error::Validation`] with every wrong field.
     pub fn quote(&self, slug: &str, params: Map<String, Value>, count: i64) -> Result<Quote, Error> {
         let model = self.model(slug)?;
-        let (read, _) = read_params(model, params, Purpose::Quote);
+        let (read, _) = read_params(model, params, |given| model.read_params(given, Purpose::Quote));
         let mut errors = read.as_ref().err().cloned().unwrap_or_default();
         if !(1..=MAX_COUNT).contains(&count) {
             let error = FieldError::new("count", "must be a whole number within the range");
@@ -51,12 +51,12 @@ impl App {
     }
 }
 
-/// Reads parameters as the model takes them, and `stream`, which says how an answer comes and is no model's own. Every wrong
-/// field is named at once.
+/// Has parameters read as the model takes them, and reads `stream`, which says how an answer comes and is no model's own.
+/// Every wrong field is named at once.
 pub(crate) fn read_params(
     model: &Model,
     mut given: Map<String, Value>,
-    purpose: Purpose,
+    read: impl FnOnce(&Map<String, Value>) -> Result<Params, Vec<FieldError>>,
 ) -> (Result<Params, Vec<FieldError>>, bool) {
     let stream = match given.remove("stream") {
         None | Some(Value::Null) => Ok(false),
@@ -66,8 +66,7 @@ pub(crate) fn read_params(
         Some(Value::Bool(stream)) => Ok(stream),
         Some(_) => Err(FieldError::new("stream", "must be true or false").allowing(["true", "false"])),
     };
-    let read = model.read_params(&given, purpose);
-    match (read, stream) {
+    match (read(&given), stream) {
         (read, Ok(stream)) => (read, stream),
         (read, Err(wrong)) => {
             let mut errors = read.err().unwrap_or_default();

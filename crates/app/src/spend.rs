@@ -3,6 +3,7 @@
 use crate::{App, Error};
 use domain::{
     catalog::{Measured, Model},
+    id::{AccountId, GenerationId},
     params::Params,
     time::{DAY_MS, Timestamp},
 };
@@ -11,23 +12,25 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Milliseconds after which what is on record is asked for again, while nobody waits for it.
-const STALE_MS: i64 = 5_000;
-/// Milliseconds after which nobody goes by what was last asked for.
-const TOO_OLD_MS: i64 = 30_000;
+/// Milliseconds after which what is on record is asked for again before anything is let in.
+const STALE_MS: i64 = 1_000;
+/// Milliseconds after which it is worth coming back when the limit is reached only by what is under way, which may cost less
+/// in the end.
+const OPEN_RETRY_MS: i64 = 60_000;
 
-/// The day's bill of each vendor that has a limit, in micro-dollars of the catalog's prices; a day is one of UTC.
+/// The day's bill of each vendor that has a limit, in micro-dollars of the catalog's prices; a day is one of UTC, and a
+/// generation counts on the day on which it was begun.
 ///
-/// It is what stood on record some seconds ago, and what this process has added since. It is not exact to the last call:
-/// what is under way counts once it is completed, what other processes and jobs complete counts some seconds later, and
-/// so calls that were let in before go beyond the limit, the more of them the more processes there are. Nothing is let in
-/// more than about half a minute late.
+/// It counts by the rows of generations: those that run with the most that they may cost, those that completed with what they
+/// did cost, and those that failed or were canceled with the most again, unless the vendor is known to charge nothing for
+/// them. What this process lets in counts at once, what others do within [`STALE_MS`]. So one process goes beyond a limit by
+/// no more than the last call that was let in, and several by what they let in within that time.
 pub(crate) struct Spend {
     /// By vendor.
     limits: BTreeMap<String, i64>,
-    sums: Mutex<Sums>,
+    sums: Arc<Mutex<Sums>>,
     /// Whoever asks the database has it.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// What is known of one day.
@@ -37,19 +40,50 @@ struct Sums {
     day: i64,
     /// When what is on record was last asked for, by the monotonic clock.
     asked_at_ms: Option<i64>,
-    on_record: BTreeMap<String, i64>,
-    /// What this process has added since then.
+    on_record: BTreeMap<String, Bill>,
+    /// What this process has put on record since then.
     added: BTreeMap<String, i64>,
+    /// What this process has let in and not put on record yet.
+    reserved: BTreeMap<String, i64>,
+}
+
+/// One vendor's bill.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Bill {
+    /// Of what has ended.
+    ended_micro_usd: i64,
+    /// Of what is under way.
+    open_micro_usd: i64,
+}
+
+/// A call that was let in: counts until it is dropped, which is when its hold is on record or was not taken.
+pub(crate) struct Reserved {
+    sums: Arc<Mutex<Sums>>,
+    day: i64,
+    vendor: String,
+    /// What it may cost, where the catalog knows.
+    pub(crate) cost_micro_usd: Option<i64>,
+}
+
+/// Milliseconds after which a vendor whose limit is reached may be asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Full {
+    retry_after_ms: i64,
 }
 
 impl Spend {
     pub(crate) fn new(limits: BTreeMap<String, i64>) -> Self {
-        Self { limits, sums: Mutex::default(), turn: Arc::default() }
+        Self { limits, sums: Arc::default(), turn: tokio::sync::Mutex::default() }
+    }
+
+    /// Whether the vendor has a limit, without which nothing is counted.
+    pub(crate) fn is_limited(&self, vendor: &str) -> bool {
+        self.limits.contains_key(vendor)
     }
 
     /// The sums of the day of `now`, which begin with nothing.
     fn sums(&self, now: Timestamp) -> MutexGuard<'_, Sums> {
-        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sums = lock(&self.sums);
         let day = now.unix_ms().div_euclid(DAY_MS);
         if sums.day != day {
             *sums = Sums { day, ..Sums::default() };
@@ -57,38 +91,83 @@ impl Spend {
         sums
     }
 
-    /// Adds what a completed generation costs at its vendor.
-    pub(crate) fn add(&self, vendor: &str, cost_micro_usd: i64, now: Timestamp) {
-        if self.limits.contains_key(vendor) {
-            let mut sums = self.sums(now);
-            let added = sums.added.entry(vendor.to_owned()).or_default();
-            *added = added.saturating_add(cost_micro_usd);
+    /// Lets in a call while the vendor's limit is not reached; from then on it counts.
+    fn admit(
+        &self,
+        vendor: &str,
+        limit_micro_usd: i64,
+        cost_micro_usd: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Reserved, Full> {
+        let mut sums = self.sums(now);
+        if sums.spent_micro_usd(vendor) >= limit_micro_usd {
+            let left_ms = DAY_MS.saturating_sub(now.unix_ms().rem_euclid(DAY_MS));
+            let is_spent = sums.bill(vendor).ended_micro_usd >= limit_micro_usd;
+            return Err(Full { retry_after_ms: if is_spent { left_ms } else { left_ms.min(OPEN_RETRY_MS) } });
         }
+        add(&mut sums.reserved, vendor, cost_micro_usd.unwrap_or_default());
+        Ok(Reserved { sums: self.sums.clone(), day: sums.day, vendor: vendor.to_owned(), cost_micro_usd })
     }
 
-    fn spent_micro_usd(&self, vendor: &str, now: Timestamp) -> i64 {
-        let sums = self.sums(now);
-        let of = |sums: &BTreeMap<String, i64>| sums.get(vendor).copied().unwrap_or_default();
-        of(&sums.on_record).saturating_add(of(&sums.added))
-    }
-
-    /// Milliseconds since what is on record was last asked for; `None` when it was not, today.
-    fn age_ms(&self, now: Timestamp, now_ms: i64) -> Option<i64> {
-        self.sums(now).asked_at_ms.map(|asked_at_ms| now_ms.saturating_sub(asked_at_ms))
+    /// Whether what is on record is to be asked for again.
+    fn is_stale(&self, now: Timestamp, now_ms: i64) -> bool {
+        let asked_at_ms = self.sums(now).asked_at_ms;
+        asked_at_ms.is_none_or(|asked_at_ms| now_ms.saturating_sub(asked_at_ms) >= STALE_MS)
     }
 }
 
 impl Sums {
-    /// Takes what is on record, in which `added` is contained: what this process had added when it asked.
-    fn replace(&mut self, on_record: BTreeMap<String, i64>, added: &BTreeMap<String, i64>, asked_at_ms: i64) {
+    fn bill(&self, vendor: &str) -> Bill {
+        self.on_record.get(vendor).copied().unwrap_or_default()
+    }
+
+    fn spent_micro_usd(&self, vendor: &str) -> i64 {
+        let Bill { ended_micro_usd, open_micro_usd } = self.bill(vendor);
+        let own = [&self.added, &self.reserved].map(|sums| sums.get(vendor).copied().unwrap_or_default());
+        own.into_iter().chain([ended_micro_usd, open_micro_usd]).fold(0, i64::saturating_add)
+    }
+
+    /// Takes what is on record, in which `added` is contained: what this process had put there when it asked.
+    fn replace(
+        &mut self,
+        on_record: BTreeMap<String, Bill>,
+        added: &BTreeMap<String, i64>,
+        asked_at_ms: i64,
+    ) {
         for (vendor, cost_micro_usd) in added {
-            if let Some(sum) = self.added.get_mut(vendor) {
-                *sum = sum.saturating_sub(*cost_micro_usd);
-            }
+            add(&mut self.added, vendor, cost_micro_usd.saturating_neg());
         }
         self.on_record = on_record;
         self.asked_at_ms = Some(asked_at_ms);
     }
+}
+
+impl Reserved {
+    /// Its hold is on record now.
+    pub(crate) fn entered(self) {
+        let mut sums = lock(&self.sums);
+        if sums.day == self.day {
+            add(&mut sums.added, &self.vendor, self.cost_micro_usd.unwrap_or_default());
+        }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let mut sums = lock(&self.sums);
+        if sums.day == self.day {
+            add(&mut sums.reserved, &self.vendor, self.cost_micro_usd.unwrap_or_default().saturating_neg());
+        }
+    }
+}
+
+fn lock(sums: &Mutex<Sums>) -> MutexGuard<'_, Sums> {
+    sums.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn add(sums: &mut BTreeMap<String, i64>, vendor: &str, cost_micro_usd: i64) {
+    let sum = sums.entry(vendor.to_owned()).or_default();
+    *sum = sum.saturating_add(cost_micro_usd);
 }
 
 impl App {
@@ -102,61 +181,74 @@ impl App {
         self.catalog().model(slug)?.vendor_cost_micro_usd(params, measured)
     }
 
-    /// Whether the model's vendor may cost us more today.
+    /// Counts what a generation may cost at its model's vendor, where that has a limit.
     ///
     /// # Errors
-    /// [`Error::ModelUnavailable`] until midnight when it may not; [`Error::Overloaded`] when there is no knowing.
-    pub(crate) async fn check_spend(&self, model: &Model) -> Result<(), Error> {
-        let Some(limit) = self.inner.spend.limits.get(&model.vendor) else { return Ok(()) };
+    /// [`Error::ModelUnavailable`] when the vendor may cost us no more today; [`Error::Overloaded`] when there is no knowing.
+    pub(crate) async fn reserve_spend(
+        &self,
+        model: &Model,
+        params: &Params,
+    ) -> Result<Option<Reserved>, Error> {
+        let spend = &self.inner.spend;
+        let Some(limit) = spend.limits.get(&model.vendor) else { return Ok(None) };
         self.keep_spend_fresh().await?;
-        let now = self.clock().now();
-        if self.inner.spend.spent_micro_usd(&model.vendor, now) < *limit {
-            return Ok(());
-        }
-        let left_ms = DAY_MS.saturating_sub(now.unix_ms().rem_euclid(DAY_MS));
-        Err(Error::ModelUnavailable {
+        let cost_micro_usd = model.most_vendor_cost_micro_usd(params);
+        let admitted = spend.admit(&model.vendor, *limit, cost_micro_usd, self.clock().now());
+        admitted.map(Some).map_err(|full| Error::ModelUnavailable {
             model: model.slug.clone(),
             reason: "what may be spent at its vendor in a day is spent",
-            retry_after_s: u32::try_from(left_ms.saturating_add(999) / 1_000).ok(),
+            retry_after_s: u32::try_from(full.retry_after_ms.saturating_add(999) / 1_000).ok(),
         })
     }
 
-    /// Asks for what is on record when it is time: aside while what is known will do, else before going on.
+    /// Puts right what a generation costs that was ended before its vendor had said so.
+    pub(crate) async fn correct_spend(
+        &self,
+        vendor: &str,
+        (account_id, id): (AccountId, GenerationId),
+        cost_micro_usd: Option<i64>,
+    ) {
+        if !self.inner.spend.is_limited(vendor) {
+            return;
+        }
+        let corrected = self.storage().correct_vendor_cost(account_id, id, cost_micro_usd).await;
+        if let Err(error) = corrected {
+            tracing::warn!(generation_id = id.0, %error, "what a generation may cost stays on the vendor's bill");
+        }
+    }
+
+    /// Asks for what is on record when it is time; whoever comes meanwhile waits for the answer.
     async fn keep_spend_fresh(&self) -> Result<(), Error> {
         let spend = &self.inner.spend;
-        let age_ms = || spend.age_ms(self.clock().now(), self.clock().monotonic_ms());
-        if age_ms().is_none_or(|age_ms| age_ms >= TOO_OLD_MS) {
+        let is_stale = || spend.is_stale(self.clock().now(), self.clock().monotonic_ms());
+        if is_stale() {
             let _turn = spend.turn.lock().await;
             // Whoever was before us may have asked.
-            if age_ms().is_none_or(|age_ms| age_ms >= TOO_OLD_MS) {
+            if is_stale() {
                 self.ask_spend().await?;
             }
-        } else if age_ms().is_none_or(|age_ms| age_ms >= STALE_MS)
-            && let Ok(turn) = Arc::clone(&spend.turn).try_lock_owned()
-        {
-            let app = self.clone();
-            self.inner.tasks.spawn(async move {
-                let _turn = turn;
-                if let Err(error) = app.ask_spend().await {
-                    tracing::warn!(%error, "what was spent today is not known");
-                }
-            });
         }
         Ok(())
     }
 
     async fn ask_spend(&self) -> Result<(), Error> {
+        let spend = &self.inner.spend;
         let (now, asked_at_ms) = (self.clock().now(), self.clock().monotonic_ms());
-        let added = self.inner.spend.sums(now).added.clone();
+        let added = spend.sums(now).added.clone();
+        let limited = || self.catalog().models().iter().filter(|model| spend.is_limited(&model.vendor));
+        let slugs: Vec<&str> = limited().map(|model| model.slug.as_str()).collect();
         let midnight = now.plus_ms(now.unix_ms().rem_euclid(DAY_MS).saturating_neg());
-        let mut by_vendor = BTreeMap::new();
-        for (slug, cost_micro_usd) in self.storage().vendor_costs(midnight, midnight.plus_ms(DAY_MS)).await? {
-            if let Some(model) = self.catalog().model(&slug) {
-                let sum: &mut i64 = by_vendor.entry(model.vendor.clone()).or_default();
-                *sum = sum.saturating_add(cost_micro_usd);
+        let bills = self.storage().vendor_bills(&slugs, midnight, midnight.plus_ms(DAY_MS)).await?;
+        let mut by_vendor: BTreeMap<String, Bill> = BTreeMap::new();
+        for bill in bills {
+            if let Some(model) = self.catalog().model(&bill.model_slug) {
+                let sum = by_vendor.entry(model.vendor.clone()).or_default();
+                sum.ended_micro_usd = sum.ended_micro_usd.saturating_add(bill.ended_micro_usd);
+                sum.open_micro_usd = sum.open_micro_usd.saturating_add(bill.open_micro_usd);
             }
         }
-        let mut sums = self.inner.spend.sums(self.clock().now());
+        let mut sums = spend.sums(self.clock().now());
         // Another day may have begun meanwhile.
         if sums.day == now.unix_ms().div_euclid(DAY_MS) {
             sums.replace(by_vendor, &added, asked_at_ms);
@@ -169,38 +261,70 @@ impl App {
 mod tests {
     use super::*;
 
+    const LIMIT: i64 = 100;
+
     fn at(unix_ms: i64) -> Timestamp {
         Timestamp::from_unix_ms(unix_ms)
     }
 
-    fn costs(of: &[(&str, i64)]) -> BTreeMap<String, i64> {
-        of.iter().map(|(vendor, cost)| ((*vendor).to_owned(), *cost)).collect()
+    fn spend() -> Spend {
+        Spend::new(BTreeMap::from([("acme".to_owned(), LIMIT)]))
+    }
+
+    fn admit(spend: &Spend, cost_micro_usd: i64, now: Timestamp) -> Result<Reserved, Full> {
+        spend.admit("acme", LIMIT, Some(cost_micro_usd), now)
+    }
+
+    fn spent(spend: &Spend, now: Timestamp) -> i64 {
+        spend.sums(now).spent_micro_usd("acme")
+    }
+
+    fn record(ended_micro_usd: i64, open_micro_usd: i64) -> BTreeMap<String, Bill> {
+        BTreeMap::from([("acme".to_owned(), Bill { ended_micro_usd, open_micro_usd })])
+    }
+
+    #[test]
+    fn what_is_let_in_counts_until_it_is_on_record_or_was_not_held() {
+        let spend = spend();
+        let (first, second) =
+            (admit(&spend, 60, at(1)).ok().unwrap(), admit(&spend, 60, at(1)).ok().unwrap());
+        assert!(admit(&spend, 1, at(1)).is_err(), "the second one crossed the limit");
+        drop(second);
+        first.entered();
+        assert_eq!(spent(&spend, at(1)), 60);
     }
 
     #[test]
     fn what_is_added_while_the_database_is_asked_is_kept() {
-        let spend = Spend::new(costs(&[("acme", 100)]));
-        spend.add("acme", 10, at(1));
+        let spend = spend();
+        admit(&spend, 10, at(1)).ok().unwrap().entered();
         let added = spend.sums(at(1)).added.clone();
-        spend.add("acme", 7, at(2));
-        spend.sums(at(3)).replace(costs(&[("acme", 50)]), &added, 3);
-        assert_eq!(spend.spent_micro_usd("acme", at(3)), 57);
-        assert_eq!(spend.age_ms(at(4), 4), Some(1));
+        admit(&spend, 7, at(2)).ok().unwrap().entered();
+        let _under_way = admit(&spend, 3, at(2)).ok().unwrap();
+        spend.sums(at(3)).replace(record(40, 10), &added, 3);
+        assert_eq!(spent(&spend, at(3)), 60);
+        assert!(!spend.is_stale(at(4), 2 + STALE_MS) && spend.is_stale(at(4), 3 + STALE_MS));
+    }
+
+    #[test]
+    fn what_is_under_way_may_make_room() {
+        let spend = spend();
+        let retry_after_ms = |bill| {
+            spend.sums(at(0)).on_record = bill;
+            admit(&spend, 1, at(0)).err().map(|full| full.retry_after_ms)
+        };
+        assert_eq!(retry_after_ms(record(99, 0)), None);
+        assert_eq!(retry_after_ms(record(50, 50)), Some(OPEN_RETRY_MS));
+        assert_eq!(retry_after_ms(record(100, 0)), Some(DAY_MS));
     }
 
     #[test]
     fn a_day_begins_with_nothing() {
-        let spend = Spend::new(costs(&[("acme", 100)]));
-        spend.add("acme", 10, at(DAY_MS - 1));
-        assert_eq!(spend.spent_micro_usd("acme", at(DAY_MS - 1)), 10);
-        assert_eq!(spend.spent_micro_usd("acme", at(DAY_MS)), 0);
-        assert_eq!(spend.age_ms(at(DAY_MS), 0), None);
-    }
-
-    #[test]
-    fn vendors_without_a_limit_are_not_counted() {
-        let spend = Spend::new(costs(&[("acme", 100)]));
-        spend.add("other", 10, at(1));
-        assert_eq!(spend.spent_micro_usd("other", at(1)), 0);
+        let spend = spend();
+        let yesterday = admit(&spend, 10, at(DAY_MS - 1)).ok().unwrap();
+        assert_eq!((spent(&spend, at(DAY_MS - 1)), spent(&spend, at(DAY_MS))), (10, 0));
+        assert!(spend.is_stale(at(DAY_MS), 0));
+        drop(yesterday);
+        assert_eq!(spent(&spend, at(DAY_MS)), 0);
     }
 }

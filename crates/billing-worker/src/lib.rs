@@ -9,10 +9,14 @@ use tokio_util::sync::CancellationToken;
 const RECOVERY_MS: u64 = 5_000;
 /// Milliseconds between two looks for jobs that are due.
 const POLLING_MS: u64 = 500;
+/// Milliseconds between two looks for payments, subscriptions and refunds that are due.
+const BILLING_MS: u64 = 1_000;
+/// Milliseconds between two looks whether a reconciliation is due.
+const RECONCILING_MS: u64 = 60_000;
 
-/// Says that this process is alive, and minds its own holds, until `stop`. Every process that generates runs this.
+/// Says that this process is alive, minds its own holds, and notes when keys were used, until `stop`. Every process that generates runs this.
 pub async fn beat(app: App, stop: CancellationToken) {
-    tokio::join!(heartbeat(&app, &stop), mind_own_holds(&app, &stop));
+    tokio::join!(heartbeat(&app, &stop), mind_own_holds(&app, &stop), note_key_uses(&app, &stop));
 }
 
 async fn heartbeat(app: &App, stop: &CancellationToken) {
@@ -33,10 +37,19 @@ async fn mind_own_holds(app: &App, stop: &CancellationToken) {
     }
 }
 
+async fn note_key_uses(app: &App, stop: &CancellationToken) {
+    let mut rounds = every(HEARTBEAT_MS);
+    while is_next(&mut rounds, stop).await {
+        if let Err(error) = app.note_key_uses().await {
+            tracing::warn!(%error, "a round of noting when keys were used");
+        }
+    }
+}
+
 /// Does what is due, round after round, until `stop`. A round under way is finished, not cut; work at jobs goes on until
 /// [`App::shut_down`].
 pub async fn work(app: App, stop: CancellationToken) {
-    tokio::join!(recover(&app, &stop), poll(&app, &stop));
+    tokio::join!(recover(&app, &stop), poll(&app, &stop), bill(&app, &stop), reconcile(&app, &stop));
 }
 
 async fn recover(app: &App, stop: &CancellationToken) {
@@ -53,6 +66,25 @@ async fn poll(app: &App, stop: &CancellationToken) {
     while is_next(&mut rounds, stop).await {
         if let Err(error) = app.poll_jobs().await {
             tracing::warn!(%error, "a round of polling");
+        }
+    }
+}
+
+/// Compares a day's money with the payment services' books, once a day whatever the number of workers.
+async fn reconcile(app: &App, stop: &CancellationToken) {
+    let mut rounds = every(RECONCILING_MS);
+    while is_next(&mut rounds, stop).await {
+        if let Err(error) = app.reconcile_daily().await {
+            tracing::warn!(%error, "a reconciliation");
+        }
+    }
+}
+
+async fn bill(app: &App, stop: &CancellationToken) {
+    let mut rounds = every(BILLING_MS);
+    while is_next(&mut rounds, stop).await {
+        if let Err(error) = app.bill().await {
+            tracing::warn!(%error, "a round of billing");
         }
     }
 }

@@ -43,6 +43,7 @@ pub struct Catalog {
     plans: Vec<Plan>,
     packages: Vec<Package>,
     token_value_micro_usd: i64,
+    kopecks_per_usd: i64,
 }
 
 impl Catalog {
@@ -99,5 +100,10 @@ impl Catalog {
     /// What one NeuralBox token earns at least, in micro-dollars: what a model's worst case is held against.
     pub fn token_value_micro_usd(&self) -> i64 {
         self.token_value_micro_usd
+    }
+
+    /// What a dollar of a vendor's bill costs, in kopecks.
+    pub fn kopecks_per_usd(&self) -> i64 {
+        self.kopecks_per_usd
     }
 }

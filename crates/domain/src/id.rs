@@ -46,3 +46,15 @@ id! {
     /// One run of one process.
     NodeId
 }
+id! {
+    /// One payment, asked for or made.
+    PaymentId
+}
+id! {
+    /// One refund of a payment.
+    RefundId
+}
+id! {
+    /// One subscription to a plan.
+    SubscriptionId
+}

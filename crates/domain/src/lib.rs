@@ -3,6 +3,7 @@
 //! Nothing here does IO, knows HTTP or SQL, waits, reads a clock or uses a float. What the outside world
 //! must provide stands in [`port`].
 
+pub mod billing;
 pub mod catalog;
 pub mod id;
 pub mod ledger;

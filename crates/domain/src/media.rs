@@ -1,9 +1,10 @@
 //! Generations of everything but conversations: pictures, video, sound, and text from sound or pictures.
 
 use crate::{
-    catalog::{Category, Upstream},
+    catalog::{Category, Model, Upstream},
     id::GenerationId,
     params::Params,
+    port::Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -52,6 +53,24 @@ pub struct MediaCall {
     pub timeout_ms: i64,
 }
 
+impl MediaCall {
+    /// A call of `model`, into which its files are yet to be put.
+    pub fn new(model: &Model, generation_id: GenerationId, params: Params, timeout_ms: i64) -> Self {
+        Self {
+            generation_id,
+            model_slug: model.slug.clone(),
+            vendor: model.vendor.clone(),
+            category: model.category,
+            upstream: model.upstream.clone(),
+            params,
+            inputs: BTreeMap::new(),
+            scratch: PathBuf::new(),
+            callback_url: None,
+            timeout_ms,
+        }
+    }
+}
+
 /// What an adapter needs to go on with a job, in its own words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(transparent)]
@@ -88,6 +107,9 @@ pub struct Product {
     pub seed: Option<i64>,
     /// The model that answered, as the vendor names it.
     pub upstream_model: Option<String>,
+    /// The vendor's tokens that it used, where the vendor tells them. They never move a price.
+    #[serde(default)]
+    pub usage: Option<Usage>,
 }
 
 impl Product {

@@ -1,13 +1,22 @@
-//! What the outside world implements: vendors and the clock.
+//! What the outside world implements: vendors, payment services, and the clock.
+
+mod payment;
+
+pub use payment::{
+    Charge, Decline, GatewayError, GatewayErrorKind, GatewayPayment, GatewayPaymentStatus, GatewayRecord,
+    GatewayRefund, GatewayRefundStatus, Notification, NotificationError, PaymentGateway, PaymentMethod,
+    PaymentOrder, RefundOrder,
+};
 
 use crate::{
     catalog::{Category, Upstream},
     id::GenerationId,
     media::{JobState, Made, MediaCall},
     params::FieldError,
-    text::TextInput,
+    text::{FunctionCall, TextInput},
     time::Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path};
 
 /// Tells the time. The only source of it, so that tests can move it.
@@ -46,8 +55,10 @@ pub enum Input {
 /// A vendor's finished answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The whole text; never empty.
+    /// The whole text; empty only beside calls.
     pub text: String,
+    /// Functions that the model asks to have called, when the call offered some.
+    pub tool_calls: Vec<FunctionCall>,
     /// What the vendor says it used. It never moves a price.
     pub usage: Option<Usage>,
     /// The model that answered, as the vendor names it.
@@ -63,6 +74,8 @@ pub enum FinishReason {
     Stop,
     /// The ceiling on output was reached.
     Length,
+    /// It asks for functions to be called, and waits for what they give.
+    ToolCalls,
 }
 
 impl FinishReason {
@@ -71,12 +84,13 @@ impl FinishReason {
         match self {
             Self::Stop => "stop",
             Self::Length => "length",
+            Self::ToolCalls => "tool_calls",
         }
     }
 }
 
 /// The vendor's tokens that a generation used. Values are checked where they are read: never negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Usage {
     /// All input, cached input included.
     pub input_tokens: i64,
@@ -141,6 +155,28 @@ impl ProviderErrorKind {
         Self::Local,
     ];
 
+    /// Whether it says by itself that the vendor has done no work that it could charge for: it was not asked, or turned the
+    /// request away.
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::RateLimited
+            | Self::RejectedRequest
+            | Self::BadKey
+            | Self::QuotaExhausted
+            | Self::ModelGone
+            | Self::NotConfigured
+            | Self::CircuitOpen
+            | Self::Busy => true,
+            Self::Timeout
+            | Self::Overloaded
+            | Self::BadResponse
+            | Self::StreamCut
+            | Self::JobFailed
+            | Self::ContentRefused
+            | Self::Local => false,
+        }
+    }
+
     /// Its name in the API, logs and the database.
     pub const fn name(self) -> &'static str {
         match self {
@@ -173,12 +209,14 @@ pub struct ProviderError {
     pub message: String,
     /// Milliseconds after which it is worth asking again, where the vendor says so, or we know.
     pub retry_after_ms: Option<i64>,
+    /// Whether the vendor is known to charge nothing for what came of the call. Where that is not known it may.
+    pub is_free: bool,
 }
 
 impl ProviderError {
-    /// An error without advice when to come back.
+    /// An error without advice when to come back, of which no more is known than its kind tells.
     pub fn new(kind: ProviderErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after_ms: None }
+        Self { kind, message: message.into(), retry_after_ms: None, is_free: kind.is_refusal() }
     }
 }
 
@@ -210,6 +248,12 @@ pub trait Provider: Send + Sync + 'static {
     /// # Errors
     /// Every wrong field.
     fn check(&self, call: &MediaCall) -> Result<(), Vec<FieldError>>;
+
+    /// The same of a conversation.
+    ///
+    /// # Errors
+    /// Every wrong field.
+    fn check_chat(&self, call: &Call) -> Result<(), Vec<FieldError>>;
 
     /// Whether the vendor fetches the file that `input` names by its address, which then must be a public one.
     fn wants_url(&self, call: &MediaCall, input: &str) -> bool;

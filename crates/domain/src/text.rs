@@ -1,8 +1,16 @@
 //! Conversations: what a text model is asked.
 
-use crate::params::{FieldError, Milli};
+mod options;
+mod read;
+
+pub use options::{
+    Chat, ChatOptions, FunctionCall, JsonSchema, ResponseFormat, Tool, ToolCall, ToolChoice, ToolResult,
+};
+pub use read::read_messages;
+pub(crate) use read::{check_image, check_messages};
+
+use crate::params::Milli;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 /// Messages in one request, at most.
 pub const MAX_MESSAGES: usize = 1_000;
@@ -25,6 +33,8 @@ pub enum Role {
     User,
     /// The model, in an earlier turn.
     Assistant,
+    /// The client, with the results of functions that the model had asked for.
+    Tool,
 }
 
 impl Role {
@@ -34,9 +44,11 @@ impl Role {
             Self::System => "system",
             Self::User => "user",
             Self::Assistant => "assistant",
+            Self::Tool => "tool",
         }
     }
 
+    /// The roles of our own wire, on which there are no functions to call.
     fn parse(name: &str) -> Option<Self> {
         [Self::System, Self::User, Self::Assistant].into_iter().find(|role| role.name() == name)
     }
@@ -74,7 +86,11 @@ impl Image {
         }
     }
 
-    fn parse(url: &str) -> Result<Self, String> {
+    /// Reads an address or a data URL.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn parse(url: &str) -> Result<Self, String> {
         if let Some(data) = url.strip_prefix("data:") {
             let (media_type, base64) =
                 data.split_once(";base64,").ok_or("a data URL must be `data:<media type>;base64,<bytes>`")?;
@@ -103,6 +119,10 @@ pub enum Part {
     Text(String),
     /// A picture.
     Image(Image),
+    /// A function that the model asked to have called.
+    ToolCall(ToolCall),
+    /// What such a call gave.
+    ToolResult(ToolResult),
 }
 
 /// One turn of a conversation.
@@ -120,11 +140,16 @@ impl Message {
         Self { role, parts: vec![Part::Text(text.into())] }
     }
 
+    /// Whether it holds a picture.
+    pub fn has_image(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Image(_)))
+    }
+
     /// Its words, joined.
     pub fn words(&self) -> String {
         let words = self.parts.iter().filter_map(|part| match part {
             Part::Text(text) => Some(text.as_str()),
-            Part::Image(_) => None,
+            Part::Image(_) | Part::ToolCall(_) | Part::ToolResult(_) => None,
         });
         words.collect::<Vec<_>>().join("\n")
     }
@@ -136,6 +161,8 @@ impl Message {
             .map(|part| match part {
                 Part::Text(text) => count_chars(text),
                 Part::Image(_) => IMAGE_COUNTS_AS_CHARS,
+                Part::ToolCall(call) => call.function.input_chars(),
+                Part::ToolResult(result) => count_chars(&result.text),
             })
             .fold(0, i64::saturating_add)
     }
@@ -157,7 +184,7 @@ pub fn count_chars(text: &str) -> i64 {
 pub struct TextInput {
     /// Instructions, all in one.
     pub system: Option<String>,
-    /// The conversation; only `user` and `assistant` turns, at least one.
+    /// The conversation; no `system` turns, and at least one of the user's.
     pub messages: Vec<Message>,
     /// Ceiling on the vendor's output in its own tokens, always sent.
     pub max_output_tokens: i64,
@@ -165,128 +192,6 @@ pub struct TextInput {
     pub temperature: Option<Milli>,
     /// Nucleus sampling, where the client named it.
     pub top_p: Option<Milli>,
-}
-
-/// Reads `messages` from JSON. Every wrong place is named, as `messages[2].content[0]`.
-pub fn read_messages(
-    field: &str,
-    value: &Value,
-    forms: &[ImageForm],
-) -> Result<Vec<Message>, Vec<FieldError>> {
-    let Value::Array(items) = value else {
-        return Err(vec![FieldError::new(field, "must be a list of messages")]);
-    };
-    if items.is_empty() || items.len() > MAX_MESSAGES {
-        return Err(vec![FieldError::new(field, format!("must hold 1 to {MAX_MESSAGES} messages"))]);
-    }
-    let mut errors = Vec::new();
-    let mut messages = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
-        match read_message(&format!("{field}[{index}]"), item, forms) {
-            Ok(message) => messages.push(message),
-            Err(wrong) => errors.extend(wrong),
-        }
-    }
-    let images = messages.iter().flat_map(|m| &m.parts).filter(|part| matches!(part, Part::Image(_))).count();
-    if images > MAX_IMAGES {
-        errors.push(FieldError::new(field, format!("must hold at most {MAX_IMAGES} images")));
-    }
-    if errors.is_empty() && !messages.iter().any(|message| message.role == Role::User) {
-        errors.push(FieldError::new(field, "must hold at least one message of role user"));
-    }
-    if errors.is_empty() { Ok(messages) } else { Err(errors) }
-}
-
-fn read_message(field: &str, value: &Value, forms: &[ImageForm]) -> Result<Message, Vec<FieldError>> {
-    let Value::Object(object) = value else {
-        return Err(vec![FieldError::new(field, "must be an object with role and content")]);
-    };
-    let mut errors = unknown_keys(field, object, &["role", "content"]);
-    let role = object.get("role").and_then(Value::as_str).and_then(Role::parse);
-    if role.is_none() {
-        let error = FieldError::new(format!("{field}.role"), "is not a role");
-        errors.push(error.allowing(["system", "user", "assistant"]));
-    }
-    let content = format!("{field}.content");
-    let parts = match object.get("content") {
-        Some(Value::String(text)) if !text.is_empty() => Ok(vec![Part::Text(text.clone())]),
-        Some(Value::Array(items)) if !items.is_empty() => read_parts(&content, items, forms),
-        _ => Err(vec![FieldError::new(content, "must be a non-empty string or list of parts")]),
-    };
-    match (role, parts) {
-        (Some(role), Ok(parts)) if errors.is_empty() => {
-            if role != Role::User && parts.iter().any(|part| matches!(part, Part::Image(_))) {
-                return Err(vec![FieldError::new(field, "only a user's message can hold images")]);
-            }
-            Ok(Message { role, parts })
-        }
-        (_, parts) => {
-            errors.extend(parts.err().into_iter().flatten());
-            Err(errors)
-        }
-    }
-}
-
-fn read_parts(field: &str, items: &[Value], forms: &[ImageForm]) -> Result<Vec<Part>, Vec<FieldError>> {
-    let mut errors = Vec::new();
-    let mut parts = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
-        match read_part(&format!("{field}[{index}]"), item, forms) {
-            Ok(part) => parts.push(part),
-            Err(wrong) => errors.extend(wrong),
-        }
-    }
-    if errors.is_empty() { Ok(parts) } else { Err(errors) }
-}
-
-fn read_part(field: &str, value: &Value, forms: &[ImageForm]) -> Result<Part, Vec<FieldError>> {
-    let object =
-        value.as_object().ok_or_else(|| vec![FieldError::new(field, "must be an object with type")])?;
-    match object.get("type").and_then(Value::as_str) {
-        Some("text") => {
-            let errors = unknown_keys(field, object, &["type", "text"]);
-            match object.get("text").and_then(Value::as_str) {
-                Some(text) if !text.is_empty() && errors.is_empty() => Ok(Part::Text(text.to_owned())),
-                Some(text) if !text.is_empty() => Err(errors),
-                _ => Err(vec![FieldError::new(format!("{field}.text"), "must be a non-empty string")]),
-            }
-        }
-        Some("image_url") => {
-            let errors = unknown_keys(field, object, &["type", "image_url"]);
-            if !errors.is_empty() {
-                return Err(errors);
-            }
-            let image_url = object.get("image_url");
-            let nested = image_url.and_then(Value::as_object);
-            let errors = nested.map(|o| unknown_keys(&format!("{field}.image_url"), o, &["url"]));
-            if let Some(errors) = errors.filter(|errors| !errors.is_empty()) {
-                return Err(errors);
-            }
-            let url = nested.map_or(image_url, |object| object.get("url")).and_then(Value::as_str);
-            let field = format!("{field}.image_url");
-            let image = Image::parse(url.unwrap_or_default())
-                .map_err(|message| vec![FieldError::new(&field, message)])?;
-            if forms.contains(&image.form()) {
-                return Ok(Part::Image(image));
-            }
-            let error = FieldError::new(field, "this model does not take images in this form");
-            Err(vec![error.allowing(forms.iter().map(|form| match form {
-                ImageForm::Url => "http(s) URL",
-                ImageForm::Data => "data URL",
-            }))])
-        }
-        _ => {
-            let error = FieldError::new(format!("{field}.type"), "is not a type of part");
-            Err(vec![error.allowing(["text", "image_url"])])
-        }
-    }
-}
-
-fn unknown_keys(field: &str, object: &Map<String, Value>, known: &[&str]) -> Vec<FieldError> {
-    let unknown = object.keys().filter(|key| !known.contains(&key.as_str()));
-    unknown
-        .map(|key| {
-            FieldError::new(format!("{field}.{key}"), "is not known here").allowing(known.iter().copied())
-        })
-        .collect()
+    /// What is asked for beside words.
+    pub options: ChatOptions,
 }

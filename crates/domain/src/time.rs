@@ -1,6 +1,6 @@
 //! Instants and dates, as integers.
 
-use chrono::{DateTime, Months, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, SecondsFormat, Utc};
 use std::fmt;
 
 /// Milliseconds in a day.
@@ -16,6 +16,12 @@ impl Timestamp {
     /// The instant that many milliseconds after the epoch.
     pub const fn from_unix_ms(unix_ms: i64) -> Self {
         Self { unix_ms }
+    }
+
+    /// Reads RFC 3339, in whatever offset; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let instant = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Self { unix_ms: instant.timestamp_millis() })
     }
 
     /// Milliseconds since the epoch.
@@ -59,6 +65,26 @@ impl fmt::Display for Timestamp {
 impl serde::Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// A calendar month, UTC, counted from the year 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Month(pub i64);
+
+impl Month {
+    /// The month of an instant; the first of all for one beyond the calendar.
+    pub fn of(instant: Timestamp) -> Self {
+        let months = |at: DateTime<Utc>| {
+            i64::from(at.year()).saturating_mul(12).saturating_add(i64::from(at.month0()))
+        };
+        Self(instant.datetime().map_or(0, months))
+    }
+
+    /// The one after it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
     }
 }
 

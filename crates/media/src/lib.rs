@@ -14,6 +14,7 @@ mod picture;
 mod sniff;
 mod thumbnail;
 mod tracks;
+mod whole;
 
 pub use convert::{Converted, ImageFormat, convert};
 pub use error::MediaError;
@@ -22,3 +23,4 @@ pub use media_type::{MediaKind, MediaType};
 pub use picture::{MAX_PICTURE_BYTES, MAX_PIXELS, MAX_SIDE_PX};
 pub use sniff::{HEAD_BYTES, sniff};
 pub use thumbnail::thumbnail;
+pub use whole::check_whole;

@@ -54,6 +54,16 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look after what was paid
+    Billing {
+        #[command(subcommand)]
+        command: BillingCommand,
+    },
+    /// Look after payments and refunds
+    Payments {
+        #[command(subcommand)]
+        command: PaymentsCommand,
+    },
     /// Look after the ledger
     Ledger {
         #[command(subcommand)]
@@ -100,6 +110,92 @@ pub(crate) struct TryArguments {
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("there is no `=` in it")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BillingCommand {
+    /// Say what was sold, spent and earned, and what is owed; exit status 0 only if the books agree
+    Report {
+        /// The first day (UTC), or instant (RFC 3339)
+        #[arg(long, value_name = "TIME")]
+        from: String,
+        /// The first day or instant that no longer counts
+        #[arg(long, value_name = "TIME")]
+        to: String,
+        /// What a dollar of vendors' bills costs, in kopecks; else what the catalog says
+        #[arg(long, value_name = "N")]
+        kopecks_per_usd: Option<i64>,
+        /// Print JSON
+        #[arg(long, conflicts_with = "csv")]
+        json: bool,
+        /// Print CSV, a line for each number
+        #[arg(long)]
+        csv: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PaymentsCommand {
+    /// List payments, newest first
+    List {
+        /// Of the account with this id
+        #[arg(long, value_name = "ID", conflicts_with = "email")]
+        account: Option<i64>,
+        /// Of the account with this e-mail address
+        #[arg(long)]
+        email: Option<String>,
+        /// Only what waits for a person: payments, refunds and subscriptions
+        #[arg(long)]
+        attention: bool,
+        /// How many at most
+        #[arg(long, default_value_t = 100, conflicts_with = "attention")]
+        limit: u64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a payment with its refunds, its subscription and the names it is found by
+    Show {
+        /// The payment's id
+        id: i64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give back what a payment's unused tokens are worth, and take them
+    Refund {
+        /// The payment's id
+        id: i64,
+        /// Why; goes into the books and to the payment service
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Only say what would go back
+        #[arg(long)]
+        dry_run: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare the payment services' books with ours; exit status 0 only if nothing is left open
+    Reconcile {
+        /// From this day or time on (RFC 3339); two days before the end where it is not said
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// To just before this day or time; now where it is not said
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// Put right what can be; without it nothing is changed
+        #[arg(long)]
+        apply: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say that a person has looked at what waited for one, and that it may go on
+    Resolve {
+        /// The id of a payment, refund or subscription, from `payments list --attention`
+        id: i64,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -151,6 +247,12 @@ pub(crate) enum KeyCommand {
         /// What to call it
         #[arg(long, default_value = "default")]
         name: String,
+        /// NeuralBox tokens that it may use in a calendar month (UTC); else any number
+        #[arg(long, value_name = "N")]
+        monthly_budget: Option<i64>,
+        /// The day (UTC) or time (RFC 3339) from which it is no longer valid; else it is until it is revoked
+        #[arg(long, value_name = "TIME")]
+        expires_at: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -2,11 +2,13 @@
 
 pub(crate) mod account;
 pub(crate) mod attempt;
+pub(crate) mod billing;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod key;
 pub(crate) mod ledger;
 pub(crate) mod migrate;
+pub(crate) mod payments;
 pub(crate) mod serve;
 pub(crate) mod worker;
 
@@ -32,7 +34,7 @@ fn describe(error: &app::Error) -> String {
     let app::Error::Validation(fields) = error else { return error.to_string() };
     let lines = fields.iter().map(|field| {
         let allowed = field.allowed.as_ref().map(|allowed| format!(" (allowed: {})", allowed.join(", ")));
-        format!("{} {}{}", field.field, field.message, allowed.unwrap_or_default())
+        format!("{}: {}{}", field.field, field.message, allowed.unwrap_or_default())
     });
     lines.collect::<Vec<_>>().join("; ")
 }

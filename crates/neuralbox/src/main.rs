@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod logging;
 mod output;
+mod sandbox_folder;
 mod settings;
 mod signals;
 mod wiring;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli).await {
+    match Box::pin(run(cli)).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
@@ -31,10 +32,12 @@ async fn run(cli: Cli) -> Result<ExitCode, commands::Error> {
     match cli.command {
         Command::Demo { once } => commands::demo::run(once).await,
         Command::Serve { sandbox, no_worker } => commands::serve::run(settings()?, sandbox, no_worker).await,
-        Command::Worker { once, as_of } => commands::worker::run(settings()?, once, as_of).await,
+        Command::Worker { once, as_of } => Box::pin(commands::worker::run(settings()?, once, as_of)).await,
         Command::Migrate => commands::migrate::run(&settings()?).await,
         Command::Try(arguments) => commands::attempt::run(settings()?, arguments).await,
         Command::Doctor { json } => commands::doctor::run(&settings()?, json).await,
+        Command::Billing { command } => commands::billing::run(&settings()?, command).await,
+        Command::Payments { command } => commands::payments::run(&settings()?, command).await,
         Command::Ledger { command } => commands::ledger::run(&settings()?, command).await,
         Command::Account { command } => commands::account::run(&settings()?, command).await,
         Command::Key { command } => commands::key::run(&settings()?, command).await,

@@ -5,6 +5,8 @@ mod ranges;
 
 use app::AnswerTimes;
 use config::{Config, Environment, File, FileFormat};
+use domain::{billing::RenewalRules, time::DAY_MS};
+use payments::PaymentsSettings;
 use providers::{ClientSettings, FetchSettings, VendorSettings};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -21,6 +23,8 @@ pub(crate) use overrides::catalog;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
+    /// When renewals are charged, and what becomes of those that fail.
+    pub(crate) billing: BillingSettings,
     pub(crate) catalog: CatalogSettings,
     /// How vendors are called.
     pub(crate) client: ClientSettings,
@@ -33,10 +37,63 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
     /// By slug.
     pub(crate) models: BTreeMap<String, ModelSettings>,
+    /// Payment services.
+    pub(crate) payments: PaymentsSettings,
     /// By the vendor's name.
     pub(crate) providers: BTreeMap<String, VendorSettings>,
     pub(crate) sandbox: SandboxSettings,
     pub(crate) server: ServerSettings,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct BillingSettings {
+    /// Hours before a cycle's end at which the next one is charged for the first time.
+    pub(crate) renew_ahead_hours: i64,
+    /// Days after that at which a declined charge is tried again.
+    pub(crate) retry_days: Vec<i64>,
+    /// Days after a cycle's end for which the plan is kept while a charge may still succeed.
+    pub(crate) grace_days: i64,
+    /// Hours after the end of a period paid in Stars for which word of the next payment is waited for.
+    pub(crate) stars_grace_hours: i64,
+}
+
+impl BillingSettings {
+    /// The same in milliseconds.
+    pub(crate) fn rules(&self) -> RenewalRules {
+        const HOUR_MS: i64 = 3_600_000;
+        RenewalRules {
+            ahead_ms: self.renew_ahead_hours * HOUR_MS,
+            retries_ms: self.retry_days.iter().map(|days| days * DAY_MS).collect(),
+            grace_ms: self.grace_days * DAY_MS,
+            stars_grace_ms: self.stars_grace_hours * HOUR_MS,
+        }
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        let ranges = [
+            ("billing.renew_ahead_hours", self.renew_ahead_hours, 0, 7 * 24),
+            ("billing.grace_days", self.grace_days, 0, 28),
+            ("billing.stars_grace_hours", self.stars_grace_hours, 0, 7 * 24),
+        ];
+        for (setting, value, min, max) in ranges {
+            if !(min..=max).contains(&value) {
+                return Err(SettingsError::bad(setting, format!("must lie in {min}..{max}")));
+            }
+        }
+        let in_range = self.retry_days.iter().all(|day| (1..=28).contains(day));
+        if !in_range || self.retry_days.len() > 10 || !self.retry_days.is_sorted_by(|a, b| a < b) {
+            let message = "must be at most 10 growing numbers of days in 1..28";
+            return Err(SettingsError::bad("billing.retry_days", message));
+        }
+        Ok(())
+    }
+}
+
+impl Default for BillingSettings {
+    fn default() -> Self {
+        Self { renew_ahead_hours: 24, retry_days: vec![1, 2, 4, 6], grace_days: 7, stars_grace_hours: 24 }
+    }
 }
 
 /// Files that replace the built-in catalog.
@@ -67,6 +124,14 @@ pub(crate) struct GenerationSettings {
     pub(crate) job_timeout_ms: i64,
     /// Jobs that one process works at at the same time.
     pub(crate) jobs_at_once: usize,
+    /// A client in OpenAI's shape is kept waiting for a file.
+    pub(crate) file_wait_ms: i64,
+    /// All files that a request names by address are fetched.
+    pub(crate) input_timeout_ms: u64,
+    /// Requests whose files one process fetches at the same time.
+    pub(crate) inputs_at_once: usize,
+    /// As many of them may be one account's.
+    pub(crate) inputs_at_once_per_account: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -108,6 +173,8 @@ pub(crate) struct ModelSettings {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SandboxSettings {
     pub(crate) bind: Option<SocketAddr>,
+    /// Where its vendors and payment services keep what they know; by default a folder of the database's own.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,6 +184,8 @@ pub(crate) struct ServerSettings {
     /// Prefix of every URL handed out.
     pub(crate) public_url: Option<String>,
     pub(crate) shutdown_grace_ms: u64,
+    /// The folder for files on their way.
+    pub(crate) scratch_dir: Option<PathBuf>,
 }
 
 impl Default for DatabaseSettings {
@@ -132,7 +201,15 @@ impl Default for DatabaseSettings {
 
 impl Default for GenerationSettings {
     fn default() -> Self {
-        Self { answer_timeout_ms: AnswerTimes::default(), job_timeout_ms: 900_000, jobs_at_once: 32 }
+        Self {
+            answer_timeout_ms: AnswerTimes::default(),
+            job_timeout_ms: 900_000,
+            jobs_at_once: 32,
+            file_wait_ms: 180_000,
+            input_timeout_ms: 30_000,
+            inputs_at_once: 64,
+            inputs_at_once_per_account: 16,
+        }
     }
 }
 
@@ -144,7 +221,12 @@ impl Default for LogSettings {
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self { bind: SocketAddr::from(([127, 0, 0, 1], 8080)), public_url: None, shutdown_grace_ms: 30_000 }
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            shutdown_grace_ms: 30_000,
+            scratch_dir: None,
+        }
     }
 }
 
@@ -205,6 +287,8 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
+        self.billing.check()?;
+        self.payments.check().map_err(|error| SettingsError::bad(error.setting, error.message))?;
         ranges::check(self)?;
         let spend = |vendor: &VendorSettings| vendor.daily_spend_micro_usd;
         if let Some((name, _)) =

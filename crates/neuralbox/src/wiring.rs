@@ -5,8 +5,9 @@ use crate::{
     commands::Error,
     settings::{self, Settings, SettingsError},
 };
-use app::{App, AppSettings, Parts};
-use domain::port::Clock;
+use app::{App, AppSettings, BillingSettings, Parts, Scratch};
+use domain::port::{Clock, PaymentGateway, PaymentMethod};
+use payments::Gateway;
 use providers::{Callbacks, Client, ClientError, Fetcher, VendorSettings, callbacks, leads_to_private};
 use secrecy::ExposeSecret;
 use std::{net::SocketAddr, sync::Arc};
@@ -75,12 +76,35 @@ pub(crate) async fn refuse_real_vendors_for_sandbox(
         vendor.api_key.is_some() && !vendor.base_url.as_deref().is_some_and(leads_to_private)
     };
     let real = settings.providers.iter().find(|(_, vendor)| is_real(vendor));
+    let real = real.map(|(name, _)| format!("provider {name}"));
+    let real = real.or_else(|| real_payment_service(settings).map(str::to_owned));
     match (storage.mode().await?, real) {
-        (Some(Mode::Sandbox), Some((name, _))) => Err(Error::Other(format!(
-            "this database is marked sandbox, and provider {name} is a real vendor: give it a base_url of the sandbox's"
+        (Some(Mode::Sandbox), Some(name)) => Err(Error::Other(format!(
+            "this database is marked sandbox, and {name} is the real one: give it a base_url of the sandbox's"
         ))),
         _ => Ok(()),
     }
+}
+
+/// A rehearsal charges nobody: it is for a copy of a database, with the sandbox for payment services or none.
+pub(crate) fn refuse_real_payments_for_rehearsal(settings: &Settings) -> Result<(), Error> {
+    match real_payment_service(settings) {
+        Some(name) => Err(Error::Other(format!(
+            "--as-of is for rehearsal, and {name} is the real one: give it a base_url of the sandbox's, or no key"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The section of a payment service that is configured and no sandbox.
+fn real_payment_service(settings: &Settings) -> Option<&'static str> {
+    let (yookassa, telegram) = (&settings.payments.yookassa, &settings.payments.telegram);
+    let services = [
+        ("payments.yookassa", yookassa.is_configured(), &yookassa.base_url),
+        ("payments.telegram", telegram.is_configured(), &telegram.base_url),
+    ];
+    let real = services.into_iter().find(|(_, is_set, url)| *is_set && !leads_to_private(url));
+    real.map(|(name, ..)| name)
 }
 
 /// Points every vendor that `sandbox` speaks for at it, and leaves no way to the others. What else is set for a vendor
@@ -99,6 +123,38 @@ pub(crate) fn use_sandbox(settings: &mut Settings, sandbox: &sandbox::Sandbox) {
         };
         settings.providers.insert(vendor.to_owned(), entry);
     }
+    let (yookassa, telegram) = (&mut settings.payments.yookassa, &mut settings.payments.telegram);
+    yookassa.shop_id = "100500".to_owned();
+    yookassa.secret_key = "test_sandbox".into();
+    yookassa.base_url = sandbox.base_url("yookassa").unwrap_or_default();
+    telegram.bot_token = "1:sandbox".into();
+    telegram.webhook_secret = SANDBOX_WEBHOOK_SECRET.into();
+    telegram.base_url = sandbox.base_url("telegram").unwrap_or_default();
+}
+
+/// What the sandbox's Telegram proves itself by.
+const SANDBOX_WEBHOOK_SECRET: &str = "sandbox";
+
+/// Where the API at `addr` is told what happens at the sandbox's payment services.
+pub(crate) fn sandbox_notifications(addr: SocketAddr) -> sandbox::NotificationTargets {
+    let url = |service: &str| format!("http://{addr}/api/v2/billing/notifications/{service}");
+    sandbox::NotificationTargets {
+        yookassa: Some(url("yookassa")),
+        telegram: Some((url("telegram"), SANDBOX_WEBHOOK_SECRET.to_owned())),
+    }
+}
+
+/// The payment services that are configured.
+fn gateways(settings: &Settings) -> Result<Vec<Arc<dyn PaymentGateway>>, SettingsError> {
+    let mut gateways: Vec<Arc<dyn PaymentGateway>> = Vec::new();
+    for method in PaymentMethod::ALL {
+        let gateway = Gateway::new(method, &settings.payments)
+            .map_err(|error| SettingsError::bad("payments", error.to_string()))?;
+        if gateway.is_configured() {
+            gateways.push(Arc::new(gateway));
+        }
+    }
+    Ok(gateways)
 }
 
 /// The use-cases over `storage` and the vendors that `settings` name. `addr` is where the API is, for a process that serves it.
@@ -117,25 +173,47 @@ pub(crate) fn app(
             .map_err(|error| SettingsError::bad("files", error.to_string()))?,
         provider: Arc::new(client(settings)?),
         fetch: Arc::new(fetcher.map_err(|error| SettingsError::bad("fetch", error.to_string()))?),
+        gateways: gateways(settings)?,
         clock,
+        scratch: scratch(settings)?,
     };
-    let bind = addr.unwrap_or(settings.server.bind);
-    let public_url = settings.server.public_url.clone().unwrap_or_else(|| format!("http://{bind}"));
+    let public_url = public_url(settings, addr);
     let daily_spend = settings.providers.iter();
     let daily_spend =
         daily_spend.filter_map(|(vendor, set)| Some((vendor.clone(), set.daily_spend_micro_usd?)));
     let app_settings = AppSettings {
         daily_spend_micro_usd: daily_spend.collect(),
+        billing: BillingSettings {
+            rules: settings.billing.rules(),
+            kopecks_per_star: settings.payments.telegram.kopecks_per_star,
+        },
         is_sandbox,
         answer_timeout_ms: settings.generation.answer_timeout_ms,
         max_result_bytes: settings.client.max_result_bytes,
         job_timeout_ms: settings.generation.job_timeout_ms,
         jobs_at_once: settings.generation.jobs_at_once,
+        file_wait_ms: settings.generation.file_wait_ms,
+        input_timeout_ms: settings.generation.input_timeout_ms,
+        inputs_at_once: settings.generation.inputs_at_once,
+        inputs_at_once_per_account: settings.generation.inputs_at_once_per_account,
         shutdown_grace_ms: settings.server.shutdown_grace_ms,
         is_public: !leads_to_private(&public_url),
         public_url,
     };
     Ok(App::new(parts, catalog, app_settings))
+}
+
+/// Prefix of every URL handed out. `addr` is where the API is, once that is known.
+pub(crate) fn public_url(settings: &Settings, addr: Option<SocketAddr>) -> String {
+    let bind = addr.unwrap_or(settings.server.bind);
+    settings.server.public_url.clone().unwrap_or_else(|| format!("http://{bind}"))
+}
+
+fn scratch(settings: &Settings) -> Result<Scratch, SettingsError> {
+    let root = settings.server.scratch_dir.clone();
+    let root = root.unwrap_or_else(|| std::env::temp_dir().join("neuralbox"));
+    Scratch::open(&root)
+        .map_err(|error| SettingsError::bad("server.scratch_dir", format!("{}: {error}", root.display())))
 }
 
 /// The IO client of all vendors.

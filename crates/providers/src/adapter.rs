@@ -52,6 +52,10 @@ pub trait Adapter: Send + Sync + 'static {
 
 /// One vendor's protocol for conversations.
 pub trait ChatAdapter: Send + Sync + 'static {
+    /// What `call` asks for that the vendor cannot do, or would refuse: the client's to mend, and nothing is held or charged
+    /// for it. Fields are named as the face in OpenAI's shape has them, which alone can ask for such things.
+    fn check(&self, call: &Call) -> Vec<FieldError>;
+
     /// The request that puts `call` to the vendor.
     ///
     /// # Errors
@@ -87,6 +91,12 @@ pub trait MediaAdapter: Send + Sync + 'static {
     /// or one on a file's kind. They are the client's to mend, and nothing is held or charged for them.
     fn check(&self, _: &MediaCall) -> Vec<FieldError> {
         Vec::new()
+    }
+
+    /// Whether the vendor charges for work at `call` that it ended without a result: one that failed, or that it stopped at
+    /// our word. It may, unless it says otherwise.
+    fn charges_unfinished(&self, _: &MediaCall) -> bool {
+        true
     }
 
     /// The first step of `call`: what to send.

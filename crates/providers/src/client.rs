@@ -225,6 +225,12 @@ impl Provider for Client {
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
+    fn check_chat(&self, call: &Call) -> Result<(), Vec<FieldError>> {
+        let chat = self.vendors.get(call.vendor.as_str()).and_then(|vendor| vendor.adapter.chat());
+        let wrong = chat.map(|chat| chat.check(call)).unwrap_or_default();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+
     fn wants_url(&self, call: &MediaCall, input: &str) -> bool {
         let media = self.vendors.get(call.vendor.as_str()).and_then(|vendor| vendor.adapter.media());
         media.is_some_and(|media| media.input_form(call, input) == InputForm::Url)

@@ -1,6 +1,10 @@
 //! What the sandbox says: always the same words to the same request.
 
-use crate::hash::fnv1a;
+use crate::{
+    hash::fnv1a,
+    tools::{Called, Format, Wishes, sample},
+};
+use serde_json::json;
 
 /// Words of the prompt that are echoed, at most, and their characters, at most.
 const ECHO_WORDS: usize = 40;
@@ -45,14 +49,18 @@ pub(crate) struct Ask {
     pub(crate) include_usage: bool,
     /// Whether its frames are padded, where the vendor does that.
     pub(crate) obfuscate: bool,
+    /// What is wanted beside words.
+    pub(crate) wishes: Wishes,
 }
 
 /// An answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    /// What is said; never empty.
+    /// What is said; empty when functions are called.
     pub(crate) text: String,
-    /// Words in it.
+    /// Functions to call.
+    pub(crate) calls: Vec<Called>,
+    /// Words in either.
     pub(crate) words: usize,
     /// What was thought before; empty when nothing was.
     pub(crate) thinking: String,
@@ -67,11 +75,28 @@ impl Answer {
     /// count is ever above it.
     pub(crate) fn to(ask: &Ask) -> Self {
         let ceiling = ask.ceiling.unwrap_or(usize::MAX);
-        let whole = format!("Echo of {}: {} {}", ask.model, echo(&ask.prompt), sentences(&ask.prompt));
-        let (text, words) = first_words(&whole, ceiling);
+        let calls = ask.wishes.calls(&ask.prompt);
+        let (text, words, is_cut) = if calls.is_empty() {
+            let whole = ask.wishes.until_stop(&said(ask)).to_owned();
+            let (text, words) = first_words(&whole, ceiling);
+            (text, words, words < count_words(&whole))
+        } else {
+            let words = calls.iter().map(|call| count_words(&call.arguments.to_string())).sum::<usize>();
+            (String::new(), words.min(ceiling), false)
+        };
         let room = if ask.thinks { ceiling.saturating_sub(words) } else { 0 };
         let (thinking, thinking_words) = first_words(THINKING, room);
-        Self { is_cut: words < count_words(&whole), text, words, thinking, thinking_words }
+        Self { is_cut, text, calls, words, thinking, thinking_words }
+    }
+}
+
+/// All that there is to say, in the form that is wanted.
+fn said(ask: &Ask) -> String {
+    let (echo, sentences) = (echo(&ask.prompt), sentences(&ask.prompt));
+    match &ask.wishes.format {
+        Format::Text => format!("Echo of {}: {echo} {sentences}", ask.model),
+        Format::Json => json!({ "echo": echo, "sentences": sentences }).to_string(),
+        Format::Schema(schema) => sample(schema).to_string(),
     }
 }
 

@@ -1,13 +1,14 @@
 //! A job of a vendor that does not answer at once: how far it is and how it ends.
 
 use crate::fault::Fault;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Looks until a job has ended: one finds it waiting no more, one finds it further, one finds it done.
 const STEPS: u32 = 3;
 
 /// A job.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Job {
     /// The vendor's name for it.
     pub(crate) id: String,
@@ -15,12 +16,14 @@ pub(crate) struct Job {
     pub(crate) request: Value,
     /// What comes of it when it succeeds, in the vendor's form.
     pub(crate) output: Value,
+    /// Who is told of it and of what, as the vendor needs it; `null` when nobody is.
+    pub(crate) callback: Value,
     fate: Fate,
     steps: u32,
     is_cancelled: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Fate {
     Succeeds,
     Fails,
@@ -64,7 +67,12 @@ impl Job {
             Some(Fault::JobStuck) => Fate::NeverEnds,
             _ => Fate::Succeeds,
         };
-        Self { id, request, output, fate, steps: 0, is_cancelled: false }
+        Self { id, request, output, callback: Value::Null, fate, steps: 0, is_cancelled: false }
+    }
+
+    /// The same of which somebody is told.
+    pub(crate) fn with_callback(self, callback: Value) -> Self {
+        Self { callback, ..self }
     }
 
     /// How far it is.

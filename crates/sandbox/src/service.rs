@@ -1,21 +1,30 @@
 //! What is remembered of one vendor between requests: a count, the faults that were asked for, jobs, and uploads.
 
 use crate::{
+    callback::Callback,
     fault::{Fault, Injection, Scope},
+    folder::{self, Folder},
     job::Job,
+    journal::{Journal, Past},
     media::Recipe,
     results,
     store::Store,
 };
 use serde_json::Value;
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::sync::watch;
+
+/// Under which kind the journal says which numbers are given.
+const REQUESTS: &str = "requests";
+
+/// Requests for whose numbers a line of the journal is good.
+const BLOCK: u64 = 1_000;
+
+/// How a vendor tells of a job; `None` when nobody wants to know.
+pub(crate) type Tells = fn(&Arc<Service>, &Job) -> Option<Callback>;
 
 /// Something that happens to the next few requests.
 #[derive(Clone, Copy, Debug)]
@@ -40,35 +49,63 @@ pub(crate) struct Service {
     pub(crate) jobs: Store<Job>,
     /// What the vendor tells of files that were uploaded to it, by id.
     pub(crate) uploads: Store<Value>,
+    /// What of this stays when the sandbox ends.
+    pub(crate) journal: Arc<Journal>,
     /// For callbacks.
     pub(crate) http: reqwest::Client,
     /// `http://` and the address of the sandbox.
     origin: String,
-    requests: AtomicU64,
+    requests: Mutex<Requests>,
     queue: Mutex<Queue>,
     stopped: watch::Receiver<()>,
 }
 
-impl Service {
-    /// `stopped` ends when its sender is dropped, and then nothing hangs any more.
-    pub(crate) fn new(
-        name: &'static str,
-        origin: String,
-        http: reqwest::Client,
-        stopped: watch::Receiver<()>,
-    ) -> Self {
-        Self {
-            name,
-            jobs: Store::default(),
-            uploads: Store::default(),
-            http,
-            origin,
-            requests: AtomicU64::new(0),
-            queue: Mutex::default(),
-            stopped,
-        }
-    }
+/// What all services stand on.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    /// `http://` and the address of the sandbox.
+    pub(crate) origin: String,
+    /// For callbacks and notifications.
+    pub(crate) http: reqwest::Client,
+    /// Ends when its sender is dropped, and then nothing hangs any more.
+    pub(crate) stopped: watch::Receiver<()>,
+    /// Where things are kept.
+    pub(crate) folder: Option<Folder>,
+}
 
+impl Ground {
+    /// Opens a service, and gives what else stands in its journal.
+    pub(crate) fn open(&self, name: &'static str) -> (Arc<Service>, Past) {
+        let (journal, mut past) = folder::journal(self.folder.as_ref(), name, &self.origin);
+        let journal = Arc::new(journal);
+        let before = past.take_one(REQUESTS).unwrap_or_default();
+        let service = Service {
+            name,
+            jobs: Store::open("job", &journal, &mut past),
+            uploads: Store::open("upload", &journal, &mut past),
+            journal,
+            http: self.http.clone(),
+            origin: self.origin.clone(),
+            requests: Mutex::new(Requests { count: 0, before, reserved: before }),
+            queue: Mutex::default(),
+            stopped: self.stopped.clone(),
+        };
+        (Arc::new(service), past)
+    }
+}
+
+/// Numbers of requests, from which ids follow.
+#[derive(Clone, Copy, Debug)]
+struct Requests {
+    /// Requests so far.
+    count: u64,
+    /// The last number that an earlier sandbox may have given.
+    before: u64,
+    /// The last number that may be given before more are reserved.
+    reserved: u64,
+}
+
+impl Service {
     /// A path of the sandbox as a URL.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
@@ -79,14 +116,40 @@ impl Service {
         self.url(&results::path(self.name, recipe, fault))
     }
 
-    /// Counts a request and says which one it is, from 1.
-    pub(crate) fn count_request(&self) -> u64 {
-        self.requests.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    /// Takes on a job, and has `tells` tell of it.
+    pub(crate) fn begin(self: &Arc<Self>, job: Job, tells: Tells) {
+        self.jobs.insert(job.id.clone(), job.clone());
+        self.follow(&job, tells);
     }
 
-    /// Requests so far.
+    /// Goes on telling of the jobs of an earlier sandbox.
+    pub(crate) fn resume(self: &Arc<Self>, tells: Tells) {
+        for job in self.jobs.all().iter().filter(|job| !job.stage().is_end()) {
+            self.follow(job, tells);
+        }
+    }
+
+    fn follow(self: &Arc<Self>, job: &Job, tells: Tells) {
+        if let Some(callback) = tells(self, job) {
+            callback.follow(self, job.id.clone());
+        }
+    }
+
+    /// Counts a request and gives its number, from 1, which is above those that earlier sandboxes gave.
+    pub(crate) fn count_request(&self) -> u64 {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.count = requests.count.saturating_add(1);
+        let number = requests.before.saturating_add(requests.count);
+        if number > requests.reserved {
+            requests.reserved = number.saturating_add(BLOCK);
+            self.journal.write(|change| change.put(REQUESTS, "", &requests.reserved));
+        }
+        number
+    }
+
+    /// Requests so far, to this sandbox.
     pub(crate) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 
     /// Reads or changes what happens to the next requests.
@@ -114,7 +177,8 @@ impl Service {
     }
 }
 
-fn take<T: Copy>(slot: &mut Option<Pending<T>>) -> Option<T> {
+/// One time less of what is pending.
+pub(crate) fn take<T: Copy>(slot: &mut Option<Pending<T>>) -> Option<T> {
     let Pending { what, times } = (*slot)?;
     *slot = (times > 1).then(|| Pending { what, times: times.saturating_sub(1) });
     Some(what)

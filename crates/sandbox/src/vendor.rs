@@ -12,7 +12,7 @@ mod openai;
 mod replicate;
 mod xai;
 
-use crate::service::Service;
+use crate::service::{Service, Tells};
 use axum::Router;
 use std::sync::Arc;
 
@@ -24,20 +24,37 @@ pub(crate) struct Vendor {
     pub(crate) base_path: &'static str,
     /// Its endpoints.
     pub(crate) routes: fn() -> Router<Arc<Service>>,
+    /// How it tells of jobs.
+    pub(crate) tells: Tells,
+}
+
+impl Vendor {
+    /// A vendor that tells of nothing.
+    const fn silent(
+        name: &'static str,
+        base_path: &'static str,
+        routes: fn() -> Router<Arc<Service>>,
+    ) -> Self {
+        Self { name, base_path, routes, tells: |_, _| None }
+    }
+
+    const fn telling(self, tells: Tells) -> Self {
+        Self { tells, ..self }
+    }
 }
 
 /// All of them.
 pub(crate) const ALL: [Vendor; 10] = [
-    Vendor { name: "openai", base_path: "/openai/v1", routes: openai::routes },
-    Vendor { name: "anthropic", base_path: "/anthropic", routes: anthropic::routes },
-    Vendor { name: "google", base_path: "/google", routes: google::routes },
-    Vendor { name: "deepseek", base_path: "/deepseek", routes: deepseek::routes },
-    Vendor { name: "xai", base_path: "/xai/v1", routes: xai::routes },
-    Vendor { name: "replicate", base_path: "/replicate/v1", routes: replicate::routes },
-    Vendor { name: "luma", base_path: "/luma/dream-machine/v1", routes: luma::routes },
-    Vendor { name: "elevenlabs", base_path: "/elevenlabs", routes: elevenlabs::routes },
-    Vendor { name: "minimax", base_path: "/minimax", routes: minimax::routes },
-    Vendor { name: "midjourney", base_path: "/midjourney", routes: midjourney::routes },
+    Vendor::silent("openai", "/openai/v1", openai::routes),
+    Vendor::silent("anthropic", "/anthropic", anthropic::routes),
+    Vendor::silent("google", "/google", google::routes),
+    Vendor::silent("deepseek", "/deepseek", deepseek::routes),
+    Vendor::silent("xai", "/xai/v1", xai::routes),
+    Vendor::silent("replicate", "/replicate/v1", replicate::routes).telling(replicate::tells),
+    Vendor::silent("luma", "/luma/dream-machine/v1", luma::routes).telling(luma::tells),
+    Vendor::silent("elevenlabs", "/elevenlabs", elevenlabs::routes),
+    Vendor::silent("minimax", "/minimax", minimax::routes),
+    Vendor::silent("midjourney", "/midjourney", midjourney::routes).telling(midjourney::tells),
 ];
 
 /// When everything here was made, in seconds since the epoch: 2026-11-22T00:00:00Z. A constant and not the time of

@@ -62,7 +62,7 @@ impl Storage {
             account::Entity::insert(row).exec_without_returning(&transaction).await?;
             insert_empty_wallet(&transaction, account.id).await?;
             if let Some(key) = key {
-                insert_key(&transaction, key, now).await?;
+                insert_key(&transaction, key).await?;
             }
             run_in(&transaction, now, opening).await
         };

@@ -8,7 +8,7 @@ use domain::{
     id::{AccountId, CycleId, GenerationId, KeyId, NodeId},
     time::Timestamp,
 };
-use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
+use sea_orm::{ConnectionTrait, EntityTrait, QuerySelect, Statement, Value};
 
 /// Where a generation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +63,13 @@ pub struct GenerationRecord {
     pub thumbnail_file: Option<String>,
     /// A JSON object about the answer.
     pub result_metadata: Option<String>,
-    /// What the vendor charges for it by the catalog's prices, in micro-dollars, where they are known.
+    /// What the vendor charges for it by the catalog's prices, in micro-dollars, where they are known. Of one that has not
+    /// completed, what it may charge, where that is counted and not known to be nothing.
     pub vendor_cost_micro_usd: Option<i64>,
+    /// NeuralBox tokens that the account could spend when the hold had been taken; not kept by older versions.
+    pub held_balance_tokens: Option<i64>,
+    /// NeuralBox tokens that the account could spend when it had ended; not kept by older versions.
+    pub balance_tokens: Option<i64>,
 }
 
 impl Storage {
@@ -106,7 +111,22 @@ impl Storage {
             thumbnail_file: content.and_then(|content| content.thumbnail_file),
             result_metadata: row.result_metadata,
             vendor_cost_micro_usd: row.vendor_cost_micro_usd,
+            held_balance_tokens: row.held_balance_tokens,
+            balance_tokens: row.balance_tokens,
         }))
+    }
+
+    /// Whether an account's generation has not ended yet: less work than reading it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn is_pending(&self, account_id: AccountId, id: GenerationId) -> Result<bool, Error> {
+        let status = generation::Entity::find_by_id((account_id.0, id.0))
+            .select_only()
+            .column(generation::Column::Status)
+            .into_tuple::<String>()
+            .one(self.db.reader());
+        Ok(status.await?.is_some_and(|status| status == GenerationStatus::Pending.name()))
     }
 
     /// Up to `limit` holds that nobody can be working on: their process has ended or is dead, or their deadline passed
@@ -158,31 +178,14 @@ impl Storage {
             .collect()
     }
 
-    /// What vendors charge for the generations that completed from `from` up to `until`, in micro-dollars by model, as far as
-    /// it is known.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn vendor_costs(&self, from: Timestamp, until: Timestamp) -> Result<Vec<(String, i64)>, Error> {
-        let sql =
-            "SELECT model_slug, CAST(SUM(vendor_cost_micro_usd) AS BIGINT) AS cost_micro_usd FROM generations
-            WHERE vendor_cost_micro_usd IS NOT NULL AND completed_at_ms >= $1 AND completed_at_ms < $2
-            GROUP BY model_slug";
-        let values = [from.unix_ms().into(), until.unix_ms().into()];
-        let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
-        let rows = self.db.reader().query_all_raw(statement).await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get("", "model_slug")?, row.try_get("", "cost_micro_usd")?)))
-            .collect()
-    }
-
-    /// Up to `limit` wallets whose cycle ended at `now` or before and is not yet swept.
+    /// Up to `limit` wallets that a cycle's end is to be swept from at `now`: its tokens, or its plan.
     ///
     /// # Errors
     /// The database's.
     pub async fn ended_cycles(&self, now: Timestamp, limit: u32) -> Result<Vec<(AccountId, CycleId)>, Error> {
         let sql = "SELECT account_id, cycle_id FROM wallets
             WHERE cycle_id IS NOT NULL AND cycle_ends_at_ms <= $1
+                AND (plan_available > 0 OR COALESCE(cycle_plan_until_ms, 0) <= $1)
             ORDER BY cycle_ends_at_ms LIMIT $2";
         let values = [now.unix_ms().into(), i64::from(limit).into()];
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);

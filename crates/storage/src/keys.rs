@@ -10,7 +10,11 @@ use domain::{
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, Statement,
+    Value,
 };
+
+/// Keys whose last use one statement notes: SQLite takes no more than 32,766 values.
+const NOTED_AT_ONCE: usize = 1_000;
 
 /// A key to be stored.
 #[derive(Clone, Debug)]
@@ -25,6 +29,12 @@ pub struct NewKey {
     pub prefix: String,
     /// The SHA-256 of the whole key in hexadecimal.
     pub key_hash: String,
+    /// NeuralBox tokens that it may use in a calendar month (UTC); above 0.
+    pub monthly_budget_tokens: Option<i64>,
+    /// The instant from which it is no longer valid.
+    pub expires_at: Option<Timestamp>,
+    /// When it is made.
+    pub created_at: Timestamp,
 }
 
 /// A key, without what would let somebody use it.
@@ -40,6 +50,12 @@ pub struct KeyRecord {
     pub created_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// NeuralBox tokens that it may use in a calendar month (UTC), where that is limited.
+    pub monthly_budget_tokens: Option<i64>,
+    /// The instant from which it is no longer valid.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, as far as that has been noted.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// Who a valid key speaks for.
@@ -49,12 +65,16 @@ pub struct Principal {
     pub account_id: AccountId,
     /// The key.
     pub key_id: KeyId,
-    /// The plan of the latest cycle and the instant it ends, where there is one.
-    pub cycle: Option<(String, Timestamp)>,
+    /// The plan of the latest cycle and the instant from which it no longer counts, where there is one.
+    pub plan: Option<(String, Timestamp)>,
+    /// NeuralBox tokens that the key may use in a calendar month (UTC), where that is limited.
+    pub key_budget_tokens: Option<i64>,
+    /// The instant from which the key is no longer valid.
+    pub key_expires_at: Option<Timestamp>,
 }
 
 /// Stores a key and the way to it from its hash.
-pub(crate) async fn insert_key<C: ConnectionTrait>(db: &C, key: NewKey, now: Timestamp) -> Result<(), DbErr> {
+pub(crate) async fn insert_key<C: ConnectionTrait>(db: &C, key: NewKey) -> Result<(), DbErr> {
     let directory = api_key_directory::ActiveModel {
         key_hash: Set(key.key_hash),
         account_id: Set(key.account_id.0),
@@ -66,8 +86,11 @@ pub(crate) async fn insert_key<C: ConnectionTrait>(db: &C, key: NewKey, now: Tim
         id: Set(key.id.0),
         name: Set(key.name),
         prefix: Set(key.prefix),
-        created_at_ms: Set(now.unix_ms()),
+        created_at_ms: Set(key.created_at.unix_ms()),
         revoked_at_ms: Set(None),
+        monthly_budget_tokens: Set(key.monthly_budget_tokens),
+        expires_at_ms: Set(key.expires_at.map(Timestamp::unix_ms)),
+        last_used_at_ms: Set(None),
     };
     api_key::Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
@@ -80,7 +103,7 @@ impl Storage {
     /// The database's.
     pub async fn create_key(&self, key: NewKey) -> Result<(), Error> {
         let transaction = self.db.begin().await?;
-        insert_key(&transaction, key, self.clock.now()).await?;
+        insert_key(&transaction, key).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -100,6 +123,9 @@ impl Storage {
             prefix: row.prefix,
             created_at: Timestamp::from_unix_ms(row.created_at_ms),
             revoked_at: row.revoked_at_ms.map(Timestamp::from_unix_ms),
+            monthly_budget_tokens: row.monthly_budget_tokens,
+            expires_at: row.expires_at_ms.map(Timestamp::from_unix_ms),
+            last_used_at: row.last_used_at_ms.map(Timestamp::from_unix_ms),
         });
         Ok(records.collect())
     }
@@ -123,12 +149,36 @@ impl Storage {
         Ok(written.rows_affected == 1)
     }
 
+    /// Notes when keys were used last; what is known to be later stays.
+    ///
+    /// # Errors
+    /// The database's; what was noted before stays noted.
+    pub async fn note_key_uses(&self, uses: &[(AccountId, KeyId, Timestamp)]) -> Result<(), Error> {
+        for uses in uses.chunks(NOTED_AT_ONCE) {
+            let places = (0..uses.len()).map(|n| format!("(${}, ${}, ${})", 3 * n + 1, 3 * n + 2, 3 * n + 3));
+            let places: Vec<String> = places.collect();
+            let sql = format!(
+                "WITH uses (account_id, key_id, used_at_ms) AS (VALUES {})
+                UPDATE api_keys SET last_used_at_ms = uses.used_at_ms FROM uses
+                WHERE api_keys.account_id = uses.account_id AND api_keys.id = uses.key_id
+                    AND (last_used_at_ms IS NULL OR last_used_at_ms < uses.used_at_ms)",
+                places.join(", ")
+            );
+            let values = uses.iter().flat_map(|(account, key, at)| [account.0, key.0, at.unix_ms()]);
+            let values = values.map(Value::from);
+            let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
+            self.db.writer().execute_raw(statement).await?;
+        }
+        Ok(())
+    }
+
     /// Who the key of that hash speaks for; `None` when it is unknown or revoked.
     ///
     /// # Errors
     /// The database's.
     pub async fn principal(&self, key_hash: &str) -> Result<Option<Principal>, Error> {
-        let sql = "SELECT k.account_id, k.id, w.cycle_plan, w.cycle_ends_at_ms
+        let sql = "SELECT k.account_id, k.id, k.monthly_budget_tokens, k.expires_at_ms, w.cycle_plan,
+                COALESCE(w.cycle_plan_until_ms, w.cycle_ends_at_ms) AS plan_until_ms
             FROM api_key_directory d
                 JOIN api_keys k ON k.account_id = d.account_id AND k.id = d.key_id
                 JOIN wallets w ON w.account_id = d.account_id
@@ -136,11 +186,14 @@ impl Storage {
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, [key_hash.into()]);
         let Some(row) = self.db.reader().query_one_raw(statement).await? else { return Ok(None) };
         let plan: Option<String> = row.try_get("", "cycle_plan")?;
-        let ends_at_ms: Option<i64> = row.try_get("", "cycle_ends_at_ms")?;
+        let until_ms: Option<i64> = row.try_get("", "plan_until_ms")?;
+        let expires_at_ms: Option<i64> = row.try_get("", "expires_at_ms")?;
         Ok(Some(Principal {
             account_id: AccountId(row.try_get("", "account_id")?),
             key_id: KeyId(row.try_get("", "id")?),
-            cycle: plan.zip(ends_at_ms.map(Timestamp::from_unix_ms)),
+            plan: plan.zip(until_ms.map(Timestamp::from_unix_ms)),
+            key_budget_tokens: row.try_get("", "monthly_budget_tokens")?,
+            key_expires_at: expires_at_ms.map(Timestamp::from_unix_ms),
         }))
     }
 }

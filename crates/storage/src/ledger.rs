@@ -3,26 +3,30 @@
 //! Commands go through one queue a process. Those that wait while a transaction is under way share the next one, so
 //! many generations cost one commit.
 
+mod admission;
 mod batch;
+mod ended;
 mod queue;
 mod rows;
 mod verify;
 
 pub(crate) use batch::run as run_in;
-pub(crate) use rows::insert_empty_wallet;
+pub use ended::Listener;
+pub(crate) use rows::{insert_empty_wallet, wallet_from};
 pub use verify::{VerifyProblem, VerifyReport};
 
 use crate::{Error, FileRecord, db::Db};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use domain::{
-    id::{AccountId, CycleId, GenerationId},
+    id::{AccountId, GenerationId},
     ledger::{
-        Command, EndedHold, Failure, HoldRequest, OpenCycle, Outcome, Refusal, Resolution, Resolved, Split,
-        Wallet,
+        Command, EndedHold, Failure, Held, HoldRequest, Outcome, RateWindows, Refusal, Resolution, Resolved,
+        Split, Wallet,
     },
     port::Clock,
     time::Timestamp,
 };
+use ended::Listeners;
 use queue::Queue;
 use sea_orm::EntityTrait;
 use std::{sync::Arc, time::Duration};
@@ -52,6 +56,9 @@ pub enum LedgerError {
     /// It must not.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The same was asked for before under the same name, and this is what came of it.
+    #[error("generation {0} was begun by the same request")]
+    Bound(GenerationId),
     /// It could not.
     #[error(transparent)]
     Storage(#[from] Error),
@@ -63,7 +70,7 @@ pub enum LedgerError {
 pub struct Hold {
     account_id: AccountId,
     generation_id: GenerationId,
-    split: Split,
+    held: Held,
 }
 
 impl Hold {
@@ -77,7 +84,17 @@ impl Hold {
 
     /// What it took from each bucket.
     pub fn split(&self) -> Split {
-        self.split
+        self.held.split
+    }
+
+    /// What the account could spend besides, once it was taken.
+    pub fn balance_tokens(&self) -> i64 {
+        self.held.balance_tokens
+    }
+
+    /// What the account had begun of late, this included.
+    pub fn rate(&self) -> RateWindows {
+        self.held.rate
     }
 }
 
@@ -86,22 +103,25 @@ impl Hold {
 pub struct Ledger {
     db: Db,
     queue: Queue,
+    listeners: Listeners,
 }
 
 impl Ledger {
     pub(crate) fn start(db: Db, clock: Arc<dyn Clock>) -> Self {
-        Self { queue: Queue::start(db.clone(), clock), db }
+        Self { queue: Queue::start(db.clone(), clock), db, listeners: Listeners::default() }
     }
 
     /// Sets tokens aside. When this answers, the hold is on disk.
     ///
     /// # Errors
-    /// [`Refusal::InsufficientTokens`] when the balance does not cover the price; nothing has changed then.
+    /// [`Refusal::InsufficientTokens`] when the balance does not cover the price, [`Refusal::OverKeyBudget`],
+    /// [`Refusal::RateLimited`], [`Refusal::BoundOtherwise`], or [`LedgerError::Bound`]; nothing has changed then.
     /// [`Error::Unavailable`] when the database is away: no vendor may be called.
     pub async fn hold(&self, request: HoldRequest) -> Result<Hold, LedgerError> {
         let (account_id, generation_id) = (request.account_id, request.generation_id);
         match self.queue.run(Command::Hold(request)).await? {
-            Outcome::Held(split) => Ok(Hold { account_id, generation_id, split }),
+            Outcome::Held(held) => Ok(Hold { account_id, generation_id, held }),
+            Outcome::Bound(earlier) => Err(LedgerError::Bound(earlier)),
             other => Err(unexpected(&other)),
         }
     }
@@ -149,7 +169,10 @@ impl Ledger {
             let mut delays = resolve_backoff().build();
             loop {
                 match self.queue.run(Command::Resolve(ended.clone())).await {
-                    Ok(Outcome::Resolved(resolved)) => return Ok(resolved),
+                    Ok(Outcome::Resolved(resolved)) => {
+                        self.listeners.tell(ended.generation_id);
+                        return Ok(resolved);
+                    }
                     Ok(other) => return Err(unexpected(&other)),
                     Err(LedgerError::Storage(Error::Unavailable(_) | Error::Overloaded)) => {
                         tokio::time::sleep(delays.next().unwrap_or(MAX_RESOLVE_PAUSE)).await;
@@ -162,28 +185,17 @@ impl Ledger {
         result.unwrap_or_else(|_| Err(Error::OutcomeUnknown.into()))
     }
 
-    /// Carries out a grant, or the start or the end of a cycle. A repeat changes nothing.
+    /// Hears of it when this process ends the hold of `generation_id`.
+    pub fn listen(&self, generation_id: GenerationId) -> Listener {
+        self.listeners.listen(generation_id)
+    }
+
+    /// Carries out a command that is about no hold. A repeat changes nothing.
     ///
     /// # Errors
     /// A [`Refusal`], or the database's.
-    pub async fn grant(&self, command: Command<Completion>) -> Result<(), LedgerError> {
+    pub async fn run(&self, command: Command<Completion>) -> Result<(), LedgerError> {
         self.queue.run(command).await.map(drop)
-    }
-
-    /// Starts a cycle, which ends the one before. A repeat changes nothing.
-    ///
-    /// # Errors
-    /// A [`Refusal`], or the database's.
-    pub async fn open_cycle(&self, open: OpenCycle) -> Result<(), LedgerError> {
-        self.queue.run(Command::OpenCycle(open)).await.map(drop)
-    }
-
-    /// Sweeps the tokens of a cycle that has ended; another one is left alone.
-    ///
-    /// # Errors
-    /// A [`Refusal`], or the database's.
-    pub async fn expire(&self, account_id: AccountId, cycle_id: CycleId) -> Result<(), LedgerError> {
-        self.queue.run(Command::Expire { account_id, cycle_id }).await.map(drop)
     }
 
     /// Whether commands are carried out at all.
@@ -198,7 +210,7 @@ impl Ledger {
     pub async fn wallet(&self, account_id: AccountId) -> Result<Wallet, LedgerError> {
         let row = crate::entity::wallet::Entity::find_by_id(account_id.0).one(self.db.reader()).await;
         let row = row.map_err(Error::from)?.ok_or(Refusal::UnknownAccount)?;
-        Ok(rows::wallet_from(row)?)
+        Ok(wallet_from(row)?)
     }
 
     /// Replays every entry and compares: each wallet with its entries less its open holds, each generation with its

@@ -4,6 +4,8 @@
 //! Entities are private. No transaction outlives a call into this crate, so none is ever open over a vendor call.
 
 mod accounts;
+mod billing;
+mod bindings;
 mod blobs;
 mod db;
 mod entity;
@@ -17,8 +19,11 @@ mod keys;
 mod ledger;
 mod nodes;
 mod schema;
+mod vendor_bill;
 
 pub use accounts::{AccountRecord, NewAccount};
+pub use billing::{BillingWrite, DailyClaim, NewEvent, PaymentName};
+pub use bindings::BoundRequest;
 pub use blobs::{Blob, BlobError, BlobSettings, BlobStream, Blobs, S3Settings};
 pub use db::DbSettings;
 pub use error::Error;
@@ -27,9 +32,10 @@ pub use generations::{GenerationRecord, GenerationStatus};
 pub use installation::Mode;
 pub use jobs::{ClaimedJob, JobRecord, JobUpdate, NewJob};
 pub use keys::{KeyRecord, NewKey, Principal};
-pub use ledger::{Completion, Hold, Ledger, LedgerError, VerifyProblem, VerifyReport};
+pub use ledger::{Completion, Hold, Ledger, LedgerError, Listener, VerifyProblem, VerifyReport};
 pub use nodes::NodeBeat;
 pub use schema::SchemaState;
+pub use vendor_bill::VendorBill;
 
 use db::Db;
 use domain::port::Clock;

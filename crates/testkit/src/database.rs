@@ -1,7 +1,7 @@
 //! Databases of a test's own.
 
 use domain::port::Clock;
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement};
 use std::{
     env,
     sync::{
@@ -109,6 +109,11 @@ impl TestDatabase {
         result.map(drop).map_err(|error| error.to_string())
     }
 
+    /// A connection that reads past the storage layer.
+    pub async fn auditor(&self) -> Auditor {
+        Auditor { db: connect(&self.url).await }
+    }
+
     /// Cuts every connection to a PostgreSQL database and lets nobody in, until [`Self::open`].
     pub async fn shut(&self) {
         let Guard::Postgres { admin_url, name } = &self.guard else { panic!("a file cannot be shut") };
@@ -130,6 +135,25 @@ impl TestDatabase {
             .execute_unprepared(&sql)
             .await
             .expect("the test server lets us open databases");
+    }
+}
+
+/// Reads what the tables hold, whatever the storage layer makes of it.
+#[derive(Debug)]
+pub struct Auditor {
+    db: DatabaseConnection,
+}
+
+impl Auditor {
+    /// What `columns` of `table` hold, each as text, and nothing as "".
+    pub async fn read(&self, table: &str, columns: &[&str]) -> Vec<Vec<String>> {
+        let text = |column: &&str| format!("COALESCE(CAST({column} AS TEXT), '')");
+        let texts: Vec<String> = columns.iter().map(text).collect();
+        let sql = format!("SELECT {} FROM {table}", texts.join(", "));
+        let statement = Statement::from_string(self.db.get_database_backend(), sql);
+        let rows = self.db.query_all_raw(statement).await.expect("the test database answers");
+        let cell = |row: &QueryResult, at: usize| row.try_get_by_index::<String>(at).expect("a text");
+        rows.iter().map(|row| (0..columns.len()).map(|at| cell(row, at)).collect()).collect()
     }
 }
 

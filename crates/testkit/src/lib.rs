@@ -1,15 +1,20 @@
 //! What tests share: databases, a clock to move, and the whole service on a socket. Only ever a dev-dependency.
 #![expect(clippy::panic, clippy::expect_used, reason = "a test that cannot be set up must stop")]
 
+mod billing;
 mod clock;
 mod database;
 mod jobs;
 mod reply;
 mod service;
+mod spending;
 mod upload;
 
 pub use clock::ManualClock;
-pub use database::{Backend, TestDatabase, database, empty_database};
+pub use database::{Auditor, Backend, TestDatabase, database, empty_database};
 pub use reply::{EventStream, Reply};
-pub use service::{Account, Service, Setup, http_client, send};
+pub use service::{
+    Account, KOPECKS_PER_STAR, Service, Setup, WEBHOOK_SECRET, http_client, renewal_rules, send,
+};
+pub use spending::Spender;
 pub use upload::{Part, file, text};

@@ -1,16 +1,18 @@
 //! The whole service on a socket: a test's database, a clock to move, and a sandbox in place of the vendors.
 
 use crate::{EventStream, ManualClock, Reply, TestDatabase};
-use app::{AnswerTimes, App, AppSettings, CreateAccount, Parts, VerifyReport};
+use app::{AnswerTimes, App, AppSettings, BillingSettings, CreateAccount, Parts, Scratch, VerifyReport};
 use domain::{
+    billing::RenewalRules,
     catalog::{Catalog, Sources},
-    id::{AccountId, GenerationId, KeyId, NodeId},
-    ledger::{HoldRequest, Resolution},
-    port::Clock,
+    id::{AccountId, KeyId},
+    port::{PaymentGateway, PaymentMethod},
+    time::DAY_MS,
 };
-use providers::{Callbacks, Client, ClientSettings, FetchSettings, Fetcher, VendorSettings};
+use payments::{Gateway, PaymentsSettings};
+use providers::{Callbacks, Client, ClientSettings, FetchSettings, Fetcher, Network, VendorSettings};
 use reqwest::{Method, RequestBuilder};
-use sandbox::Sandbox;
+use sandbox::{NotificationTargets, Options, Sandbox};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -20,7 +22,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
 };
-use storage::{BlobSettings, Blobs, Completion, Storage};
+use storage::{BlobSettings, Blobs, Storage};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -37,6 +39,8 @@ pub struct Setup {
     pub job_timeout_ms: i64,
     /// Jobs that one process works at at the same time.
     pub jobs_at_once: usize,
+    /// Milliseconds that a client in OpenAI's shape is kept waiting for a file.
+    pub file_wait_ms: i64,
     /// Milliseconds that running generations get when the service shuts down.
     pub shutdown_grace_ms: u64,
     /// Whether vendors count as the sandbox, where retirement days do not apply.
@@ -47,8 +51,18 @@ pub struct Setup {
     pub callbacks: bool,
     /// A vendor, and what it may cost in a day, in micro-dollars.
     pub daily_spend: Option<(&'static str, i64)>,
+    /// Milliseconds for fetching what a request names by address.
+    pub input_timeout_ms: u64,
+    /// Requests of one account whose files are fetched at the same time.
+    pub inputs_at_once_per_account: usize,
+    /// Whether this machine counts as the open internet for what clients name by address.
+    pub is_machine_public: bool,
     /// Where all vendors are, in place of a sandbox.
     pub vendors_url: Option<&'static str>,
+    /// Milliseconds that a payment service has to answer one attempt.
+    pub payment_timeout_ms: u64,
+    /// Attempts at one request to a payment service.
+    pub payment_attempts: usize,
 }
 
 impl Default for Setup {
@@ -57,12 +71,18 @@ impl Default for Setup {
             call_timeout_ms: 60_000,
             job_timeout_ms: 300_000,
             jobs_at_once: 16,
+            file_wait_ms: 60_000,
             shutdown_grace_ms: 5_000,
             is_sandbox: true,
             is_public: false,
             callbacks: false,
             daily_spend: None,
+            input_timeout_ms: 30_000,
+            inputs_at_once_per_account: 16,
+            is_machine_public: false,
             vendors_url: None,
+            payment_timeout_ms: 15_000,
+            payment_attempts: 3,
         }
     }
 }
@@ -76,7 +96,8 @@ pub struct Service {
     /// The prefix of its paths, without a slash at the end.
     pub url: String,
     pub(crate) storage: Storage,
-    sandbox: Arc<Sandbox>,
+    /// What it takes for vendors and payment services, which go by the same clock.
+    pub sandbox: Arc<Sandbox>,
     pub(crate) folder: Arc<TempDir>,
     http: reqwest::Client,
     server: JoinHandle<()>,
@@ -101,22 +122,24 @@ impl Service {
 
     /// As [`Self::start`], set up otherwise.
     pub async fn start_with(database: &TestDatabase, setup: Setup) -> Self {
-        let sandbox = Sandbox::start(SocketAddr::from(ANY_PORT)).await.expect("a free port");
-        let folder = Arc::new(TempDir::new().expect("a temporary folder"));
         let clock = if setup.callbacks { ManualClock::at_present() } else { ManualClock::default() };
-        Self::assemble(database, setup, Arc::new(clock), Arc::new(sandbox), folder).await
+        let clock = Arc::new(clock);
+        let options = Options { clock: Some(clock.clone()), ..Options::default() };
+        let sandbox = Sandbox::start_with(SocketAddr::from(ANY_PORT), options).await.expect("a free port");
+        let folder = Arc::new(TempDir::new().expect("a temporary folder"));
+        let service = Self::assemble(database, setup, clock, Arc::new(sandbox), folder).await;
+        service.sandbox.set_notifications(notifications_to(&service.url));
+        service
     }
 
     /// A second process on the same database, with the same clock and vendors.
     pub async fn another(&self, database: &TestDatabase) -> Self {
-        Self::assemble(
-            database,
-            Setup::default(),
-            self.clock.clone(),
-            self.sandbox.clone(),
-            self.folder.clone(),
-        )
-        .await
+        self.another_with(database, Setup::default()).await
+    }
+
+    /// As [`Self::another`], set up otherwise.
+    pub async fn another_with(&self, database: &TestDatabase, setup: Setup) -> Self {
+        Self::assemble(database, setup, self.clock.clone(), self.sandbox.clone(), self.folder.clone()).await
     }
 
     async fn assemble(
@@ -137,18 +160,25 @@ impl Service {
             max_result_bytes: ClientSettings::default().max_result_bytes,
             job_timeout_ms: setup.job_timeout_ms,
             jobs_at_once: setup.jobs_at_once,
+            file_wait_ms: setup.file_wait_ms,
+            input_timeout_ms: setup.input_timeout_ms,
+            inputs_at_once: 64,
+            inputs_at_once_per_account: setup.inputs_at_once_per_account,
             shutdown_grace_ms: setup.shutdown_grace_ms,
             public_url: url.clone(),
             is_public: setup.is_public,
             daily_spend_micro_usd: daily_spend.collect(),
+            billing: BillingSettings { rules: renewal_rules(), kopecks_per_star: KOPECKS_PER_STAR },
         };
         let blobs = BlobSettings { url: folder.path().display().to_string(), ..Default::default() };
         let parts = Parts {
             storage: storage.clone(),
             blobs: Blobs::open(&blobs).expect("a folder for files"),
             provider: Arc::new(vendors(&sandbox, &setup)),
-            fetch: Arc::new(Fetcher::new(FetchSettings::default()).expect("a fetcher")),
+            fetch: Arc::new(fetcher(&setup)),
+            gateways: gateways(&sandbox, setup),
             clock: clock.clone(),
+            scratch: Scratch::open(&std::env::temp_dir().join("neuralbox-tests")).expect("a folder"),
         };
         let app = App::new(parts, catalog, settings);
         app.register_node().await.expect("the database answers");
@@ -172,25 +202,9 @@ impl Service {
     pub async fn account_with(&self, tokens: i64) -> Account {
         let account = self.account("vip", 0).await;
         let wallet = self.storage.ledger().wallet(account.id).await.expect("the account has a wallet");
-        let id = self.storage.next_id().await.expect("the database answers");
-        let hold = self.storage.ledger().hold(HoldRequest {
-            account_id: account.id,
-            generation_id: GenerationId(id),
-            price_tokens: wallet.plan_available,
-            model_slug: "gpt-5".to_owned(),
-            key_id: account.key_id,
-            node_id: NodeId(id),
-            created_at: self.clock.now(),
-            deadline_at: self.clock.now().plus_ms(1),
-        });
-        let hold = hold.await.expect("the allowance is there");
-        let completion = Completion {
-            result_text: Some("spent".to_owned()),
-            result_metadata: "{}".to_owned(),
-            ..Completion::default()
-        };
-        let resolution = Resolution::Completed(completion);
-        self.storage.ledger().resolve(hold, resolution, self.clock.now()).await.expect("it is spent");
+        let spender = self.spender().await;
+        let hold = spender.hold(&account, wallet.plan_available).await.expect("the allowance is there");
+        spender.end(account.id, hold, true).await;
         if tokens > 0 {
             self.app.grant(account.id, tokens).await.expect("the tokens are granted");
         }
@@ -243,6 +257,10 @@ impl Service {
         send(request).await.expect(200);
     }
 
+    pub(crate) fn http_client(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     /// Requests that a vendor has had.
     pub async fn calls_of(&self, vendor: &str) -> u64 {
         let shown = send(self.http.get(self.control_url())).await.expect(200);
@@ -270,6 +288,49 @@ impl Service {
     }
 }
 
+/// When renewals are charged in tests: a day ahead, again after 1, 2, 4 and 6 days, with a week of grace.
+pub fn renewal_rules() -> RenewalRules {
+    RenewalRules {
+        ahead_ms: DAY_MS,
+        retries_ms: [1, 2, 4, 6].map(|days| days * DAY_MS).to_vec(),
+        grace_ms: 7 * DAY_MS,
+        stars_grace_ms: DAY_MS,
+    }
+}
+
+/// What a Telegram Star is worth in tests, in kopecks.
+pub const KOPECKS_PER_STAR: i64 = 120;
+/// By what Telegram proves itself in tests.
+pub const WEBHOOK_SECRET: &str = "test-secret";
+
+fn notifications_to(url: &str) -> NotificationTargets {
+    let url = |service: &str| format!("{url}/api/v2/billing/notifications/{service}");
+    NotificationTargets {
+        yookassa: Some(url("yookassa")),
+        telegram: Some((url("telegram"), WEBHOOK_SECRET.to_owned())),
+    }
+}
+
+/// The sandbox's payment services.
+fn gateways(sandbox: &Sandbox, setup: Setup) -> Vec<Arc<dyn PaymentGateway>> {
+    let base_url = |service: &str| sandbox.base_url(service).expect("a service of the sandbox's");
+    let mut settings = PaymentsSettings {
+        first_backoff_ms: 1,
+        attempt_timeout_ms: setup.payment_timeout_ms,
+        max_attempts: setup.payment_attempts,
+        ..PaymentsSettings::default()
+    };
+    settings.yookassa.shop_id = "100500".to_owned();
+    settings.yookassa.secret_key = "test_key".into();
+    settings.yookassa.base_url = base_url("yookassa");
+    settings.telegram.bot_token = "1:token".into();
+    settings.telegram.webhook_secret = WEBHOOK_SECRET.into();
+    settings.telegram.base_url = base_url("telegram");
+    settings.telegram.kopecks_per_star = KOPECKS_PER_STAR;
+    let gateway = |method| Gateway::new(method, &settings).expect("a gateway to the sandbox");
+    PaymentMethod::ALL.map(gateway).map(|gateway| Arc::new(gateway) as Arc<dyn PaymentGateway>).to_vec()
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         self.server.abort();
@@ -287,6 +348,15 @@ pub fn http_client() -> reqwest::Client {
     Client::new(ClientSettings::default(), BTreeMap::new()).expect("a client of no vendor");
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build();
     client.expect("an HTTP client")
+}
+
+fn fetcher(setup: &Setup) -> Fetcher {
+    let network = if setup.is_machine_public {
+        Network { is_public: |_| true, ..Network::default() }
+    } else {
+        Network::default()
+    };
+    Fetcher::with_network(FetchSettings::default(), network).expect("a fetcher")
 }
 
 /// All vendors of the sandbox, or elsewhere, asked again quickly when they fail.

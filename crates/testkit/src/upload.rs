@@ -1,7 +1,7 @@
 //! Forms with files in them.
 
 use crate::{Reply, Service, send};
-use reqwest::{Method, multipart};
+use reqwest::{Method, RequestBuilder, multipart};
 
 /// One part of a form.
 #[derive(Clone, Debug)]
@@ -27,6 +27,21 @@ pub const fn text<'a>(name: &'a str, content: &'a str) -> Part<'a> {
 impl Service {
     /// `POST` of a form to a path under `/api/v2`.
     pub async fn post_form(&self, path: &str, key: &str, parts: &[Part<'_>]) -> Reply {
+        send(self.posting_form(&format!("/api/v2{path}"), key, parts)).await
+    }
+
+    /// The same under a name.
+    pub async fn post_form_as(&self, path: &str, key: &str, name: &str, parts: &[Part<'_>]) -> Reply {
+        let request = self.posting_form(&format!("/api/v2{path}"), key, parts);
+        send(request.header("idempotency-key", name)).await
+    }
+
+    /// `POST` of a form to a whole path.
+    pub async fn post_form_to(&self, path: &str, key: &str, parts: &[Part<'_>]) -> Reply {
+        send(self.posting_form(path, key, parts)).await
+    }
+
+    fn posting_form(&self, path: &str, key: &str, parts: &[Part<'_>]) -> RequestBuilder {
         let mut form = multipart::Form::new();
         for part in parts {
             let content = multipart::Part::bytes(part.content.to_vec());
@@ -37,7 +52,7 @@ impl Service {
             };
             form = form.part(part.name.to_owned(), content.expect("a media type"));
         }
-        send(self.request(Method::POST, &format!("/api/v2{path}"), key).multipart(form)).await
+        self.request(Method::POST, path, key).multipart(form)
     }
 
     /// Uploads a file as an input, and gives its URL.

@@ -1,14 +1,8 @@
 //! Where PostgreSQL's programs are, and what to do when they are nowhere.
-#![expect(clippy::print_stderr, reason = "xtask talks to people")]
 
-use super::{URL_VARIABLE, id};
-use crate::Result;
-use std::{
-    cmp::Reverse,
-    env, fs,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use super::URL_VARIABLE;
+use crate::{Result, debian};
+use std::{cmp::Reverse, env, fs, path::PathBuf, process::Command};
 
 /// What a directory must hold to be of use. Distributions put `psql` in PATH without these.
 const PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
@@ -30,13 +24,8 @@ pub(crate) fn find_or_install() -> Result<PathBuf> {
     if let Some(bin) = find() {
         return Ok(bin);
     }
-    let Some(sudo) = root_prefix().filter(|_| answers("apt-get", &["--version"])) else {
-        return Err(advice("PostgreSQL is not installed, and xtask cannot install it here").into());
-    };
     // Debian also sets up its own cluster `main`, as on any machine; the tests leave that one alone.
-    eprintln!("PostgreSQL is not installed; installing Debian's package `postgresql`:");
-    apt_get(sudo, &["update"])?;
-    apt_get(sudo, &["install", "-y", "--no-install-recommends", "postgresql"])?;
+    debian::install("PostgreSQL", &["postgresql"]).map_err(|problem| advice(&problem.to_string()))?;
     find().ok_or_else(|| advice("Debian's package `postgresql` brought no initdb").into())
 }
 
@@ -65,29 +54,6 @@ fn versioned() -> Vec<PathBuf> {
     }
     found.sort_by_key(|(version, _)| Reverse(*version));
     found.into_iter().map(|(_, bin)| bin).collect()
-}
-
-/// What to put before a command for it to run as root without a question; `None` when there is no way.
-fn root_prefix() -> Option<&'static [&'static str]> {
-    if id(&["-u"]) == Some(0) {
-        Some(&[])
-    } else {
-        answers("sudo", &["-n", "true"]).then_some(&["sudo", "-n"])
-    }
-}
-
-fn answers(program: &str, args: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
-fn apt_get(sudo: &[&str], args: &[&str]) -> Result<()> {
-    let line = [sudo, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"], args].concat();
-    let shown = line.join(" ");
-    eprintln!("$ {shown}");
-    let status = Command::new(line[0]).args(&line[1..]).stdin(Stdio::null()).status()?;
-    if status.success() { Ok(()) } else { Err(advice(&format!("`{shown}` ended with {status}")).into()) }
 }
 
 fn advice(problem: &str) -> String {

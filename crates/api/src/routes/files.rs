@@ -1,5 +1,6 @@
 //! `POST /files`, `GET /files/{name}`
 
+mod condition;
 mod range;
 
 use crate::{
@@ -34,7 +35,7 @@ pub(crate) async fn create(
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<(StatusCode, Json<UploadBody>), ApiError> {
     let multipart = multipart.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
-    let (file, _) = form::read(&headers, multipart, PARTS, |_| Ok(())).await?;
+    let (file, _) = form::read(&app, &headers, multipart, PARTS, |_| Ok(())).await?;
     let upload = app.upload(&caller, &file.path).await?;
     Ok((StatusCode::CREATED, Json(UploadBody { url: upload.url, expires_at: upload.expires_at })))
 }
@@ -44,7 +45,9 @@ pub(crate) async fn show(
     PathName(name): PathName,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let tag = condition::tag(&name);
+    let asked = headers.get(header::RANGE).filter(|_| condition::may_be_in_part(&headers, &tag));
+    let asked = asked.and_then(|value| value.to_str().ok());
     let mut part = Part::Whole;
     let mut size = 0;
     let choose = |bytes: u64| {
@@ -52,6 +55,12 @@ pub(crate) async fn show(
         part = range::read(asked, bytes);
         part.range()
     };
+    if condition::is_known(&headers, &tag) {
+        app.find_file(&name).await?;
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
+        say_unchanging(response.headers_mut(), &tag);
+        return Ok(response);
+    }
     let file = app.open_file(&name, choose).await?;
     let mut response = match &part {
         Part::Whole => Body::from_stream(file.body).into_response(),
@@ -67,6 +76,7 @@ pub(crate) async fn show(
     };
     let length = part.range().map_or(size, |range| range.end - range.start);
     let headers = response.headers_mut();
+    say_unchanging(headers, &tag);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -74,4 +84,13 @@ pub(crate) async fn show(
         headers.insert(header::CONTENT_TYPE, content_type);
     }
     Ok(response)
+}
+
+/// A file is never another under its name, and is for whoever was told that.
+fn say_unchanging(headers: &mut HeaderMap, tag: &str) {
+    let cache = HeaderValue::from_static("private, max-age=31536000, immutable");
+    headers.insert(header::CACHE_CONTROL, cache);
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        headers.insert(header::ETAG, tag);
+    }
 }

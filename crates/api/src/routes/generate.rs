@@ -8,6 +8,6 @@ mod request;
 pub(crate) mod show;
 pub(crate) mod stream;
 
-pub(crate) use answer::answer;
+pub(crate) use answer::{Marks, answer};
 pub(crate) use prefer::Prefer;
-pub(crate) use request::refuse_idempotency_key;
+pub(crate) use stream::NO_BUFFERING;

@@ -5,7 +5,8 @@ use super::generate::{Prefer, answer};
 use crate::{
     error::ApiError,
     extract::Authenticated,
-    form::{self, Parts, Texts},
+    form::{self, Form, Parts, Texts},
+    idempotency,
 };
 use app::{App, Expected, GenerateRequest};
 use axum::{
@@ -25,13 +26,15 @@ pub(crate) async fn create(
     headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, ApiError> {
-    super::generate::refuse_idempotency_key(&headers)?;
+    let (key, prefer) = (idempotency::read(&headers)?, Prefer::read(&headers));
     let multipart = multipart.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
     let admit = |texts: &Texts| match texts.get("model") {
-        Some(model) => Ok(app.admit_recording(&caller, model)?),
-        None => Ok(()),
+        // A repeat needs nothing but the first answer.
+        Some(model) if key.is_none() => Ok(app.admit_recording(&caller, model)?),
+        _ => Ok(()),
     };
-    let (audio, texts) = form::read(&headers, multipart, PARTS, admit).await?;
+    let Form { file: audio, texts, mut wrong } =
+        form::read_all(&app, &headers, multipart, PARTS, admit).await?;
     let mut params = Map::new();
     if let Some(language) = texts.get("language") {
         params.insert("language".to_owned(), Value::String(language.clone()));
@@ -42,7 +45,12 @@ pub(crate) async fn create(
         params.insert("diarize".to_owned(), diarize);
     }
     let model = texts.get("model").cloned().unwrap_or_else(|| DEFAULT_MODEL.to_owned());
-    let request = GenerateRequest { model, params, errors: Vec::new(), audio: Some(audio) };
-    let running = app.generate(&caller, request).await?;
-    Ok(answer(&app, &caller, running, Prefer::read(&headers)).await)
+    if !wrong.is_empty() {
+        wrong.extend(app.wrong_beside_recording(&model, &params)?);
+        return Err(ApiError::validation(wrong));
+    }
+    let request = GenerateRequest { model, params, errors: Vec::new(), audio, chat: None };
+    let key = key.map(|key| key.waiting(prefer.patience()));
+    let running = app.generate_once(&caller, request, key).await?;
+    Ok(answer(&app, &caller, running, prefer).await)
 }

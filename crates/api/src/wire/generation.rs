@@ -1,6 +1,6 @@
 //! A generation.
 
-use app::{Finished, GenerationStatus, GenerationView};
+use app::{Finished, GenerationStatus, GenerationView, Running};
 use domain::{id::GenerationId, time::Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -23,6 +23,35 @@ pub(crate) struct GenerationBody {
     balance_remaining: i64,
     created_at: Timestamp,
     completed_at: Option<Timestamp>,
+}
+
+impl GenerationBody {
+    /// A generation that has just begun, and that nobody waits for.
+    pub(crate) fn begun(running: &Running) -> Self {
+        Self {
+            id: running.id,
+            status: GenerationStatus::Pending.name(),
+            model_slug: running.model_slug.clone(),
+            result_text: None,
+            result_url: None,
+            thumbnail_url: None,
+            error: None,
+            error_code: None,
+            progress: None,
+            tokens_spent: 0,
+            processing_ms: None,
+            result_metadata: json!({}),
+            balance_remaining: running.start.balance_tokens,
+            created_at: running.start.created_at,
+            completed_at: None,
+        }
+    }
+
+    /// One that has ended, with what could be spent then: a repeat is told the same.
+    pub(crate) fn at_its_end(view: GenerationView) -> Self {
+        let balance_remaining = view.record.balance_tokens.unwrap_or(view.balance_tokens);
+        Self { balance_remaining, ..Self::from(view) }
+    }
 }
 
 impl From<&Finished> for GenerationBody {

@@ -184,16 +184,3 @@ async fn every_answer_has_a_request_id() {
     ids.dedup();
     assert_eq!(ids.len(), count);
 }
-
-/// A client that sends one relies on it; until it is honoured, no is better than a second charge.
-#[tokio::test]
-async fn an_idempotency_key_is_not_ignored() {
-    let (service, account, _database) = service().await;
-    for path in ["/api/v2/generate", "/api/v2/generate/stream"] {
-        let request = service.request(Method::POST, path, &account.key);
-        let body = json!({ "model": "gpt-5", "prompt": "hello" }).to_string();
-        let request = request.header("content-type", "application/json").header("idempotency-key", "once");
-        refused(&send(request.body(body)).await, 400, "bad_request");
-    }
-    assert_eq!((service.calls().await, service.balance(&account.key).await), (0, 1_500));
-}

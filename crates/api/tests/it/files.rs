@@ -65,7 +65,7 @@ async fn what_is_no_input_is_refused(database: TestDatabase) {
         wrong_fields(&upload(&service, &account, "a.png", content).await, &["file"]);
     }
     let form = async |parts: &[testkit::Part<'_>]| service.post_form("/files", &account.key, parts).await;
-    wrong_fields(&form(&[file("image", "a.wav", TONE)]).await, &["image"]);
+    wrong_fields(&form(&[file("image", "a.wav", TONE)]).await, &["image", "file"]);
     wrong_fields(&form(&[file("file", "a.wav", TONE), file("file", "b.wav", TONE)]).await, &["file"]);
     wrong_fields(&form(&[file("file", "a.wav", TONE), text("name", "a")]).await, &["name"]);
     let raw = async |content_type: &str, body: &'static str| {
@@ -151,6 +151,40 @@ async fn files_are_served_in_parts() {
     assert_eq!((head.status, head.bytes.len()), (200, 0));
     assert_eq!(head.header("content-length"), Some(size.to_string().as_str()));
     refused(&send(service.request(Method::DELETE, path, &account.key)).await, 405, "method_not_allowed");
+}
+
+#[tokio::test]
+async fn a_file_is_never_another() {
+    let database = testkit::database(testkit::Backend::Sqlite).await.unwrap();
+    let (service, account) = start(&database).await;
+    let url = service.upload(&account.key, TONE).await;
+    let path = url.strip_prefix(&service.url).unwrap();
+    let get = async |headers: &[(&str, &str)]| {
+        let request = service.request(Method::GET, path, "");
+        send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    };
+    let whole = get(&[]).await;
+    let tag = whole.header("etag").unwrap().to_owned();
+    assert_eq!(tag, format!("\"{}\"", path.rsplit_once('/').unwrap().1));
+    assert_eq!(whole.header("cache-control"), Some("private, max-age=31536000, immutable"));
+
+    for known in [tag.as_str(), "*", &format!("W/{tag}"), &format!("\"x\", {tag}")] {
+        let reply = get(&[("if-none-match", known), ("range", "bytes=0-9")]).await;
+        assert_eq!((reply.status, reply.bytes.len()), (304, 0), "{known}");
+        assert_eq!(reply.header("etag"), Some(tag.as_str()));
+        assert!(reply.header("cache-control").is_some());
+    }
+    assert_eq!(get(&[("if-none-match", "\"x\"")]).await.status, 200);
+
+    let part = [("range", "bytes=0-9"), ("if-range", tag.as_str())];
+    assert_eq!(get(&part).await.status, 206);
+    for other in ["\"zzz\"", "Wed, 21 Oct 2026 07:28:00 GMT"] {
+        let reply = get(&[("range", "bytes=0-9"), ("if-range", other)]).await;
+        assert_eq!((reply.status, reply.bytes.len()), (200, TONE.len()), "{other}");
+    }
+    // One that nobody has is not known, whatever is asked.
+    let gone = service.request(Method::GET, "/api/v2/files/x.png", "").header("if-none-match", "*");
+    refused(&send(gone).await, 404, "not_found");
 }
 
 #[tokio::test]

@@ -7,10 +7,13 @@ use crate::{
 use image::ImageFormat;
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::{Service, Setup, TestDatabase};
-use tokio::net::TcpListener;
+use testkit::{Account, Service, Setup, TestDatabase, file};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
-testkit::on_each_database!(files_are_for_those_who_brought_them);
+testkit::on_each_database!(files_are_for_those_who_brought_them, who_cannot_pay_has_nothing_fetched);
 
 fn upscale(url: &str) -> Value {
     json!({ "model": "upscale", "image_url": url })
@@ -149,4 +152,91 @@ async fn a_vendor_that_fetches_needs_a_public_address_of_ours() {
     }
     assert_eq!(service.balance(&account.key).await, 1_500);
     assert_eq!(service.assert_verifies().await.generations, 0);
+}
+
+/// A host on this machine, which counts as one of the open internet, and a service that fetches from it.
+async fn with_host(database: &TestDatabase, setup: Setup) -> (Service, TcpListener, String) {
+    let host = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}/a.png", host.local_addr().unwrap());
+    let service = Service::start_with(database, Setup { is_machine_public: true, ..setup }).await;
+    (service, host, url)
+}
+
+async fn who_cannot_pay_has_nothing_fetched(database: TestDatabase) {
+    let (service, host, url) = with_host(&database, patient()).await;
+    let price = service.get("/models/upscale", "").await.expect(200)["token_cost"].as_i64().unwrap();
+    let poor = service.account_with(price - 1).await;
+    let details =
+        refused(&service.post("/generate", &poor.key, &upscale(&url)).await, 402, "insufficient_tokens");
+    assert_eq!(details, json!({ "required": price, "available": price - 1 }));
+    let asked = tokio::time::timeout(Duration::from_millis(50), host.accept()).await;
+    assert!(asked.is_err(), "somebody was asked");
+
+    let rich = service.account_with(price).await;
+    let png = picture(64, 48, ImageFormat::Png);
+    let serve = async {
+        let (mut stream, _) = host.accept().await.unwrap();
+        stream.read_buf(&mut Vec::new()).await.unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", png.len());
+        stream.write_all(&[head.as_bytes(), &png].concat()).await.unwrap();
+        stream
+    };
+    let body = upscale(&url);
+    let (reply, _stream) = tokio::join!(service.post("/generate", &rich.key, &body), serve);
+    reply.expect(202);
+}
+
+#[tokio::test]
+async fn hosts_that_take_long_hold_up_few() {
+    let database = testkit::database(testkit::Backend::Sqlite).await.unwrap();
+    let setup = Setup { input_timeout_ms: 2_000, inputs_at_once_per_account: 2, ..patient() };
+    let (service, host, url) = with_host(&database, setup).await;
+    let (account, other) = (service.account("vip", 0).await, service.account("vip", 0).await);
+    let body = upscale(&url);
+    let ask = |account: &Account| {
+        let (service, key, body) = (&service, account.key.clone(), &body);
+        async move { service.post("/generate", &key, body).await }
+    };
+    let further = async {
+        // Two of this account's are being fetched.
+        let _streams = [host.accept().await.unwrap(), host.accept().await.unwrap()];
+        let refusal = ask(&account).await;
+        assert_eq!(refused(&refusal, 503, "overloaded"), json!({}));
+        assert_eq!(refusal.header("retry-after"), Some("1"));
+        tokio::join!(ask(&other), async { host.accept().await.unwrap() }).0
+    };
+    let (first, second, third) = tokio::join!(ask(&account), ask(&account), further);
+    for reply in [first, second, third] {
+        wrong_fields(&reply, &["image_url"]);
+        assert!(reply.json()["details"]["fields"][0]["message"].as_str().unwrap().ends_with("took too long"));
+    }
+    assert_eq!(service.assert_verifies().await.generations, 0);
+}
+
+/// What is told of a host that cannot be reached is what its client can do something about.
+#[tokio::test]
+async fn hosts_that_are_not_there_are_said_in_plain_words() {
+    let database = testkit::database(testkit::Backend::Sqlite).await.unwrap();
+    let (service, host, url) = with_host(&database, patient()).await;
+    drop(host);
+    let account = service.account("vip", 0).await;
+    let reply = service.post("/generate", &account.key, &upscale(&url)).await;
+    let message = reply.json()["details"]["fields"][0]["message"].clone();
+    assert_eq!(message, "cannot be fetched: the host cannot be reached");
+}
+
+#[tokio::test]
+async fn pictures_that_were_cut_are_refused() {
+    let database = testkit::database(testkit::Backend::Sqlite).await.unwrap();
+    let service = Service::start(&database).await;
+    let account = service.account("vip", 0).await;
+    for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
+        let whole = picture(640, 480, format);
+        let cut = file("file", "a", &whole[..whole.len() - 8]);
+        let reply = service.post_form("/files", &account.key, &[cut]).await;
+        wrong_fields(&reply, &["file"]);
+        let message = reply.json()["details"]["fields"][0]["message"].clone();
+        assert_eq!(message, "cannot be read: the file is damaged: it ends too soon", "{format:?}");
+        service.upload(&account.key, &whole).await;
+    }
 }

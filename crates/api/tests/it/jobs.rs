@@ -16,6 +16,7 @@ testkit::on_each_database!(
     a_job_that_its_vendor_does_not_know_is_not_given_up,
     two_workers_settle_once,
     a_slow_worker_that_is_overtaken_leaves_nothing_behind,
+    many_who_wait_hold_up_nobody,
     a_canceled_job_costs_nothing,
     what_is_canceled_while_it_is_worked_at_costs_nothing,
     what_is_canceled_before_its_job_runs_is_stopped_at_the_vendor,
@@ -358,4 +359,31 @@ async fn a_vendor_that_calls_is_asked_at_once(database: TestDatabase) {
         refused(&reply, 404, "not_found");
     }
     assert_eq!(service.assert_verifies().await.open_holds, 0);
+}
+
+/// What ends here is told at once, what ends elsewhere soon, and whoever only asks something need not wait.
+async fn many_who_wait_hold_up_nobody(database: TestDatabase) {
+    const WAITING: usize = 300;
+    let service = Service::start_with(&database, patient()).await;
+    let other = service.another(&database).await;
+    let account = service.account("vip", 0).await;
+    for ending in [&service, &other] {
+        let id = service.begin_job(&account, &photon()).await;
+        let path = format!("/api/v2/generate/{id}");
+        let wait = || {
+            let request = service.request(reqwest::Method::GET, &path, &account.key);
+            testkit::send(request.header("prefer", "wait=60"))
+        };
+        let waiting = futures_util::future::join_all((0..WAITING).map(|_| wait()));
+        let ended = async {
+            for _ in 0..50 {
+                let begun_at = std::time::Instant::now();
+                service.balance(&account.key).await;
+                assert!(begun_at.elapsed() < Duration::from_secs(5), "{:?}", begun_at.elapsed());
+            }
+            assert_eq!(ending.pump(&account.key, &id).await["status"], "completed");
+        };
+        let (replies, ()) = tokio::join!(waiting, ended);
+        assert!(replies.iter().all(|reply| reply.expect(200)["status"] == "completed"));
+    }
 }

@@ -8,16 +8,21 @@
 
 mod auth;
 mod bad_requests;
+mod billing;
 mod callbacks;
 mod catalog;
 mod failing;
 mod files;
 mod generate;
+mod idempotency;
 mod inputs;
 mod jobs;
+mod keys;
+mod limits;
 mod media;
 mod media_failing;
 mod money;
+mod openai;
 mod outage;
 mod prices;
 mod recovery;
@@ -25,9 +30,11 @@ mod retention;
 mod route_table;
 mod streams;
 mod stt;
+mod vendor_bill;
 mod vendor_rules;
 mod vendors;
 mod workers;
+mod years;
 
 use serde_json::Value;
 use std::time::Duration;

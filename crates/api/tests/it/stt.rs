@@ -9,13 +9,14 @@ use image::ImageFormat;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::{Account, Part, Reply, Service, TestDatabase, file, send, text};
+use testkit::{Account, Part, Reply, Service, Setup, TestDatabase, file, send, text};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
-testkit::on_each_database!(every_model_of_speech_writes);
+testkit::on_each_database!(every_model_of_speech_writes, silence_is_heard_and_nothing_is_read);
 
 async fn start(database: &TestDatabase) -> (Service, Account) {
     let service = Service::start(database).await;
@@ -51,11 +52,41 @@ async fn every_model_of_speech_writes(database: TestDatabase) {
             assert_eq!(answer[field], expected, "{field} of {answer:#}");
         }
         assert!(answer["result_text"].as_str().is_some_and(|text| !text.is_empty()), "{answer:#}");
+        let metadata = &answer["result_metadata"];
+        assert_eq!(metadata["duration"], json!(1.5), "{answer:#}");
+        assert_eq!(metadata["usage"].is_object(), model == "gpt-4o-transcribe", "{answer:#}");
         assert_eq!(service.generation(&account.key, &answer["id"]).await, answer);
         refused(&service.post_form("/stt", &account.key, &parts).await, 402, "insufficient_tokens");
     }
     // Nothing is kept of a recording.
     assert_eq!(service.stored_files(), Vec::<String>::new());
+    assert_eq!(service.assert_verifies().await.open_holds, 0);
+}
+
+/// Where nobody speaks, or nothing is written, that is the answer.
+async fn silence_is_heard_and_nothing_is_read(database: TestDatabase) {
+    let vendor = MockServer::start().await;
+    // In the words of OpenAI, ElevenLabs and Replicate.
+    let nothing = json!({ "text": "", "words": [], "id": "p1", "status": "succeeded", "output": "" });
+    Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_json(nothing)).mount(&vendor).await;
+    let vendors_url: &'static str = Box::leak(vendor.uri().into_boxed_str());
+    let setup = Setup { vendors_url: Some(vendors_url), ..Setup::default() };
+    let service = Service::start_with(&database, setup).await;
+    let check = async |account: &Account, reply: Reply| {
+        let answer = reply.expect(200);
+        assert_eq!((&answer["status"], &answer["result_text"]), (&json!("completed"), &json!("")));
+        assert_eq!(service.balance(&account.key).await, 0, "{answer:#}");
+        assert_eq!(service.generation(&account.key, &answer["id"]).await, answer);
+    };
+    for model in ["whisper", "gpt-4o-transcribe", "elevenlabs-scribe"] {
+        let account = service.account_with(2).await;
+        let parts = [text("model", model), file("audio", "a.wav", TONE)];
+        check(&account, service.post_form("/stt", &account.key, &parts).await).await;
+    }
+    let account = service.account_with(1).await;
+    let url = service.upload(&account.key, &picture(64, 48, ImageFormat::Png)).await;
+    let body = json!({ "model": "text-ocr", "image_url": url });
+    check(&account, service.prefer(&account.key, "wait=20", &body).await).await;
     assert_eq!(service.assert_verifies().await.open_holds, 0);
 }
 
@@ -125,6 +156,14 @@ async fn what_is_wrong_is_refused_before_it_costs() {
     check(&[audio(), text("language", "")], &["language"]).await;
     check(&[audio(), text("language", &"e".repeat(1_001))], &["language"]).await;
     check(&[audio(), text("language", "e\0")], &["language"]).await;
+    // Every wrong field at once, wherever it stands and however it is found.
+    let (bad, odd) = (|| file("audio", "a.wav", &png), text("temperature", "0"));
+    check(&[bad(), text("language", "EN"), odd.clone()], &["audio", "temperature", "language"]).await;
+    check(&[odd.clone(), text("language", "EN"), bad()], &["temperature", "audio", "language"]).await;
+    check(&[text("language", "EN"), odd], &["temperature", "audio", "language"]).await;
+    check(&[bad(), text("diarize", "true")], &["audio", "diarize"]).await;
+    let long = wav(8_000, 8_000 * 361);
+    check(&[file("audio", "a.wav", &long), text("language", "EN")], &["audio", "language"]).await;
     let both = [audio(), text("language", "english"), text("diarize", "true")];
     let details = refused(&post(&both).await, 422, "validation_error");
     assert_eq!(details["fields"].as_array().unwrap().len(), 2, "{details}");

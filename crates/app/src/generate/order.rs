@@ -1,16 +1,19 @@
 //! From a client's request to a priced order; nothing is held, and no vendor is called yet.
 
 use super::GenerateRequest;
-use crate::{App, Caller, Error, Spooled, media::Prepared, sell::read_params};
+use crate::{App, Caller, Error, Spooled, media::Prepared, sell::read_params, spend::Reserved};
 use domain::{
     catalog::{Category, Mode, Model, Purpose},
     id::{AccountId, GenerationId, KeyId},
+    ledger::{Binding, RateLimits},
     media::MediaCall,
     params::{FieldError, Params},
     port::{Call, Input},
     pricing,
+    text::{ChatOptions, TextInput},
 };
-use std::collections::BTreeMap;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// What is to be held and asked.
 pub(super) struct Order {
@@ -28,7 +31,37 @@ pub(super) struct Order {
     pub(super) is_async: bool,
     /// Whether the answer is wanted in pieces as it comes.
     pub(super) is_stream: bool,
+    /// What it may cost at its vendor, where that is counted; until the hold is taken.
+    pub(super) reserved: Option<Reserved>,
     pub(super) work: Work,
+    /// What the account's plan lets it begin.
+    pub(super) limits: RateLimits,
+    /// NeuralBox tokens that the key may use in a calendar month, where that is limited.
+    pub(super) key_budget_tokens: Option<i64>,
+    /// The request's name, where the client gave it one.
+    pub(super) binding: Option<Binding>,
+}
+
+/// A request whose words are right. Whether it can be had now is another matter.
+pub(super) struct Asked<'a> {
+    pub(super) model: &'a Model,
+    pub(super) is_stream: bool,
+    params: Params,
+    options: ChatOptions,
+    audio: Option<Spooled>,
+}
+
+impl Asked<'_> {
+    /// What tells it from other requests, however it is to be answered.
+    pub(super) fn fingerprinted(&self) -> impl Serialize {
+        (
+            "generate",
+            &self.model.slug,
+            &self.params,
+            &self.options,
+            self.audio.as_ref().map(|audio| audio.sha256),
+        )
+    }
 }
 
 /// What the vendor is asked.
@@ -40,23 +73,40 @@ pub(super) enum Work {
 }
 
 impl App {
-    /// Reads a request: the model exists, the parameters are right, the plan covers it, it can be used now, and its files are
-    /// what they should be.
-    pub(super) async fn read_order(&self, caller: &Caller, request: GenerateRequest) -> Result<Order, Error> {
+    /// Reads a request: the model exists, and the parameters are right.
+    pub(super) fn read_request(&self, request: GenerateRequest) -> Result<Asked<'_>, Error> {
         let model = self.model(&request.model)?;
         check_way(model, request.audio.is_some())?;
-        let (read, is_stream) = read_params(model, request.params, Purpose::Generate);
-        let params = match read {
-            Ok(params) if request.errors.is_empty() => params,
+        let (messages, options) = request.chat.map(|chat| (chat.messages, chat.options)).unzip();
+        let options = options.unwrap_or_default();
+        let (read, is_stream) = read_params(model, request.params, |given| match messages {
+            Some(messages) => model.read_chat(messages, &options, given),
+            None => model.read_params(given, Purpose::Generate),
+        });
+        match read {
+            Ok(params) if request.errors.is_empty() => {
+                Ok(Asked { model, is_stream, params, options, audio: request.audio })
+            }
             read => {
                 let errors = request.errors.into_iter().chain(read.err().into_iter().flatten());
-                return Err(Error::Validation(errors.collect()));
+                Err(Error::Validation(errors.collect()))
             }
-        };
+        }
+    }
+
+    /// Makes an order of a request: the plan covers it, it can be used now, and its files are what they should be.
+    pub(super) async fn read_order(
+        &self,
+        caller: &Caller,
+        asked: Asked<'_>,
+        binding: Option<Binding>,
+    ) -> Result<Order, Error> {
+        let Asked { model, is_stream, params, options, audio } = asked;
         self.admit(caller, model)?;
-        self.check_spend(model).await?;
+        let reserved = self.reserve_spend(model, &params).await?;
         let quote = pricing::quote(model, &params, 1);
         let quote = quote.ok_or_else(|| Error::Internal(format!("{} has no price", model.slug)))?;
+        self.check_balance(caller.account_id, model, &params, quote.token_cost).await?;
         let timeout_ms = self.timeout_ms(model);
         let id = GenerationId(self.storage().next_id().await?);
         Ok(Order {
@@ -70,12 +120,17 @@ impl App {
             timeout_ms,
             is_async: model.mode == Mode::Async,
             is_stream,
+            reserved,
             work: match model.category {
                 Category::Text => {
-                    Work::Chat(Box::new(self.chat_call(model, id, &params, is_stream, timeout_ms)))
+                    let input = TextInput { options, ..model.text_input(&params) };
+                    Work::Chat(Box::new(self.chat_call(model, id, input, is_stream, timeout_ms)?))
                 }
-                _ => Work::Media(Box::new(self.media_call(caller, model, id, params, request.audio).await?)),
+                _ => Work::Media(Box::new(self.media_call(caller, model, id, params, audio).await?)),
             },
+            limits: self.rate_limits(caller),
+            key_budget_tokens: caller.key_budget_tokens,
+            binding,
         })
     }
 
@@ -87,6 +142,24 @@ impl App {
         let model = self.model(slug)?;
         check_way(model, true)?;
         self.admit(caller, model)
+    }
+
+    /// What is wrong with a request for speech to text beside its recording, which cannot be used.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Validation`] for a model of something else.
+    pub fn wrong_beside_recording(
+        &self,
+        slug: &str,
+        params: &Map<String, Value>,
+    ) -> Result<Vec<FieldError>, Error> {
+        let model = self.model(slug)?;
+        check_way(model, true)?;
+        let wrong = match model.read_params(params, Purpose::Generate) {
+            Ok(params) => self.inner.provider.check(&MediaCall::new(model, GenerationId(0), params, 0)).err(),
+            Err(wrong) => Some(wrong),
+        };
+        Ok(wrong.unwrap_or_default())
     }
 
     /// Whether the caller's plan covers the model, and it can be used now.
@@ -108,7 +181,7 @@ impl App {
     }
 
     /// Milliseconds for the whole of a generation.
-    fn timeout_ms(&self, model: &Model) -> i64 {
+    pub(super) fn timeout_ms(&self, model: &Model) -> i64 {
         match model.mode {
             Mode::Async => model.job_timeout_ms.unwrap_or(self.inner.settings.job_timeout_ms),
             Mode::Sync | Mode::SyncStream => self.answer_timeout_ms(model),
@@ -119,18 +192,20 @@ impl App {
         &self,
         model: &Model,
         generation_id: GenerationId,
-        params: &Params,
+        input: TextInput,
         stream: bool,
         timeout_ms: i64,
-    ) -> Call {
-        Call {
+    ) -> Result<Call, Error> {
+        let call = Call {
             generation_id,
             vendor: model.vendor.clone(),
             upstream: model.upstream.clone(),
-            input: Input::Text(model.text_input(params)),
+            input: Input::Text(input),
             stream,
             timeout_ms,
-        }
+        };
+        self.inner.provider.check_chat(&call).map_err(Error::Validation)?;
+        Ok(call)
     }
 
     async fn media_call(
@@ -141,30 +216,22 @@ impl App {
         params: Params,
         audio: Option<Spooled>,
     ) -> Result<Prepared, Error> {
-        let mut call = MediaCall {
-            generation_id,
-            model_slug: model.slug.clone(),
-            vendor: model.vendor.clone(),
-            category: model.category,
-            upstream: model.upstream.clone(),
-            params,
-            inputs: BTreeMap::new(),
-            scratch: std::path::PathBuf::new(),
-            callback_url: self.callback_url(&model.vendor)?,
-            timeout_ms: self.answer_timeout_ms(model),
-        };
+        let mut call = MediaCall::new(model, generation_id, params, self.answer_timeout_ms(model));
+        call.callback_url = self.callback_url(&model.vendor)?;
+        let mut errors = Vec::new();
         let prepared = match audio {
             None => self.prepare(caller.account_id, model, call).await?,
             Some(Spooled { folder, path, .. }) => {
-                let file = self.recording(model, path).await?;
-                let file = file.map_err(|wrong| Error::Validation(vec![wrong]))?;
-                call.inputs.insert("audio".to_owned(), file);
+                match self.recording(model, path).await? {
+                    Ok(file) => drop(call.inputs.insert("audio".to_owned(), file)),
+                    Err(wrong) => errors.push(wrong),
+                }
                 call.scratch = folder.path().to_owned();
                 Prepared { call, _folder: folder }
             }
         };
-        self.inner.provider.check(&prepared.call).map_err(Error::Validation)?;
-        Ok(prepared)
+        errors.extend(self.inner.provider.check(&prepared.call).err().into_iter().flatten());
+        if errors.is_empty() { Ok(prepared) } else { Err(Error::Validation(errors)) }
     }
 }
 

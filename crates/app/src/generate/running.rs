@@ -1,7 +1,7 @@
 //! Listening to a generation.
 
-use crate::{Error, FailedGeneration};
-use domain::{id::GenerationId, time::Timestamp};
+use crate::{Error, FailedGeneration, GenerationView, Replay};
+use domain::{id::GenerationId, ledger::RateState, time::Timestamp};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ pub struct Finished {
     pub metadata: Value,
     /// NeuralBox tokens charged.
     pub tokens_spent: i64,
-    /// NeuralBox tokens that the account can spend now.
+    /// NeuralBox tokens that the account could spend when it was settled.
     pub balance_tokens: i64,
     /// When its hold was taken.
     pub created_at: Timestamp,
@@ -31,15 +31,54 @@ pub struct Finished {
     pub completed_at: Timestamp,
 }
 
+impl From<GenerationView> for Finished {
+    fn from(view: GenerationView) -> Self {
+        let GenerationView { record, balance_tokens, result_url, thumbnail_url, .. } = view;
+        let metadata = record.result_metadata.and_then(|json| serde_json::from_str(&json).ok());
+        Self {
+            id: record.id,
+            model_slug: record.model_slug,
+            text: record.result_text,
+            result_url,
+            thumbnail_url,
+            metadata: metadata.unwrap_or_default(),
+            tokens_spent: record.price_tokens,
+            balance_tokens: record.balance_tokens.unwrap_or(balance_tokens),
+            created_at: record.created_at,
+            completed_at: record.completed_at.unwrap_or(record.created_at),
+        }
+    }
+}
+
+/// How things stood when a generation's hold had been taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// When that was.
+    pub created_at: Timestamp,
+    /// NeuralBox tokens that the account could spend besides.
+    pub balance_tokens: i64,
+    /// Where the account stood with the limits of its plan; `None` when it has none, or this is a repeat.
+    pub rate: Option<RateState>,
+}
+
+/// How a generation began.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Begun {
+    /// Its hold was taken.
+    Held(Start),
+    /// The same request had begun one before.
+    Before,
+}
+
 /// How far a generation is. The task writes it, listeners read it at their own pace: the text is kept once, so a slow
 /// listener costs no memory and holds nothing up.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
-    pub(super) is_held: bool,
+pub(crate) struct Progress {
+    pub(super) begun: Option<Begun>,
     /// It goes on as a job; its end is told by its record alone.
-    pub(super) is_job: bool,
-    pub(super) text: String,
-    pub(super) end: Option<Result<Arc<Finished>, FailedGeneration>>,
+    pub(crate) is_job: bool,
+    pub(crate) text: String,
+    pub(crate) end: Option<Result<Arc<Finished>, FailedGeneration>>,
 }
 
 /// A generation that has begun.
@@ -55,22 +94,15 @@ pub struct Running {
     pub is_async: bool,
     /// How long it is worth waiting for, should it go on as a job.
     pub patience: Duration,
+    /// How things stood then.
+    pub start: Start,
+    /// Whether it was begun by the same request before, and how that one is answered.
+    pub replay: Option<Replay>,
     pub(super) progress: watch::Receiver<Progress>,
     pub(super) read_bytes: usize,
 }
 
 impl Running {
-    /// Waits until the hold is taken, or refused.
-    pub(super) async fn begun(mut self) -> Result<Self, FailedGeneration> {
-        let has_begun = |progress: &Progress| progress.is_held || progress.end.is_some();
-        let refusal = match self.progress.wait_for(has_begun).await {
-            Ok(progress) if progress.is_held => None,
-            Ok(progress) => progress.end.as_ref().and_then(|end| end.as_ref().err().cloned()),
-            Err(_) => Some(lost(None)),
-        };
-        refusal.map_or(Ok(self), Err)
-    }
-
     /// The text that came since the last call; waits for some. `None` once the generation has ended and all was read.
     pub async fn next_delta(&mut self) -> Option<String> {
         let read_bytes = self.read_bytes;
@@ -92,6 +124,14 @@ impl Running {
             Err(_) => Err(lost(Some(self.id))),
         }
     }
+}
+
+/// Waits until a hold is taken, or refused.
+pub(super) async fn begun(progress: &mut watch::Receiver<Progress>) -> Result<Begun, FailedGeneration> {
+    let has_begun = |progress: &Progress| progress.begun.is_some() || progress.end.is_some();
+    let Ok(progress) = progress.wait_for(has_begun).await else { return Err(lost(None)) };
+    let refusal = || progress.end.as_ref().and_then(|end| end.as_ref().err().cloned());
+    progress.begun.ok_or_else(|| refusal().unwrap_or_else(|| lost(None)))
 }
 
 /// The task is gone without a word: it panicked. Its hold, if it had one, is given back by the next heartbeat.

@@ -2,20 +2,22 @@
 
 use super::{
     order::{Order, Work},
-    running::{Finished, Progress},
+    running::{Begun, Finished, Progress, Start},
 };
-use crate::{App, Error, FailedGeneration, media::Prepared};
+use crate::{App, Error, FailedGeneration, failed_call::FailedCall, media::Prepared};
 use domain::{
     catalog::Measured,
+    id::GenerationId,
     ledger::{HoldRequest, Resolution},
     media::{Job, Made, MediaCall, Product},
     params::Params,
-    port::{Answer, Call, ProviderError, ProviderErrorKind},
+    port::{Answer, Call, ProviderError, ProviderErrorKind, Usage},
+    text::ToolCall,
     time::Timestamp,
 };
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
-use storage::{Completion, Hold};
+use storage::{Completion, Hold, LedgerError};
 use tokio::sync::watch;
 use tracing::Span;
 
@@ -25,17 +27,19 @@ const CALL_GRACE_MS: i64 = 2_000;
 /// How a call to a vendor ended.
 enum Called {
     /// With what the client gets, or why it gets nothing.
-    Ended(Result<Completion, Error>),
+    Ended(Result<Completion, FailedCall>),
     /// It goes on as a job, which is kept.
     Job,
 }
 
 impl App {
     /// Holds, calls, settles, and tells the listeners how far it is.
-    pub(super) async fn carry_out(&self, order: Order, listeners: &watch::Sender<Progress>) {
-        let end = match self.take_hold(&order).await {
-            Ok((hold, created_at)) => {
-                listeners.send_modify(|progress| progress.is_held = true);
+    pub(super) async fn carry_out(&self, mut order: Order, listeners: &watch::Sender<Progress>) {
+        let end = match self.take_hold(&mut order).await {
+            Ok(Some((hold, created_at))) => {
+                let rate = hold.rate().state(order.limits, self.clock().now());
+                let start = Start { created_at, balance_tokens: hold.balance_tokens(), rate };
+                listeners.send_modify(|progress| progress.begun = Some(Begun::Held(start)));
                 match self.call_vendor(&order, created_at, listeners).await {
                     Called::Ended(result) => self.settle(order, hold, created_at, result).await,
                     Called::Job => {
@@ -45,6 +49,10 @@ impl App {
                         return listeners.send_modify(|progress| progress.is_job = true);
                     }
                 }
+            }
+            Ok(None) => {
+                Span::current().record("outcome", "repeated");
+                return listeners.send_modify(|progress| progress.begun = Some(Begun::Before));
             }
             Err(error) => Err(error.into()),
         };
@@ -57,7 +65,8 @@ impl App {
         listeners.send_modify(|progress| progress.end = Some(end));
     }
 
-    async fn take_hold(&self, order: &Order) -> Result<(Hold, Timestamp), Error> {
+    /// Holds the price; `None` when the order's name says that it was carried out before.
+    async fn take_hold(&self, order: &mut Order) -> Result<Option<(Hold, Timestamp)>, Error> {
         let created_at = self.clock().now();
         let request = HoldRequest {
             account_id: order.account_id,
@@ -68,8 +77,20 @@ impl App {
             node_id: self.living_node_id().await?,
             created_at,
             deadline_at: created_at.plus_ms(order.timeout_ms + CALL_GRACE_MS),
+            limits: order.limits,
+            key_budget_tokens: order.key_budget_tokens,
+            binding: order.binding.clone(),
+            vendor_cost_micro_usd: order.reserved.as_ref().and_then(|reserved| reserved.cost_micro_usd),
         };
-        Ok((self.storage().ledger().hold(request).await?, created_at))
+        let hold = match self.storage().ledger().hold(request).await {
+            Ok(hold) => hold,
+            Err(LedgerError::Bound(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(reserved) = order.reserved.take() {
+            reserved.entered();
+        }
+        Ok(Some((hold, created_at)))
     }
 
     /// Asks the vendor. The process's end is an answer too.
@@ -83,7 +104,7 @@ impl App {
             match &order.work {
                 Work::Chat(call) => {
                     let answer = self.converse(call, listeners).await;
-                    let answer = answer.map_err(|error| provider_error(order, &error));
+                    let answer = answer.map_err(|error| failed_call(order, &error));
                     Called::Ended(answer.map(|answer| self.completion(order, answer)))
                 }
                 Work::Media(prepared) => self.make(order, prepared, created_at).await,
@@ -91,7 +112,7 @@ impl App {
         };
         tokio::select! {
             called = call => called,
-            () = self.inner.shutdown.cancelled() => Called::Ended(Err(Error::Overloaded)),
+            () = self.inner.shutdown.cancelled() => Called::Ended(Err(Error::Overloaded.into())),
         }
     }
 
@@ -109,7 +130,7 @@ impl App {
         match in_time(call.timeout_ms, self.inner.provider.make(call)).await {
             Ok(Made::Done(product)) => self.bring_home(order, call, product).await,
             Ok(Made::Job(job)) => self.keep(order, call, job, created_at).await,
-            Err(error) => Called::Ended(Err(provider_error(order, &error))),
+            Err(error) => Called::Ended(Err(failed_call(order, &error))),
         }
     }
 
@@ -118,15 +139,15 @@ impl App {
     async fn bring_home(&self, order: &Order, call: &MediaCall, product: Product) -> Called {
         let kept = product.is_at_vendor().then(|| Made::Done(product.clone()));
         let end = self.finish(order.account_id, call, product).await;
-        let (Err(error), Some(made)) = (&end, kept) else { return Called::Ended(end) };
-        if !error.may_pass() {
-            return Called::Ended(end);
+        if let (Err(error), Some(made)) = (&end, kept)
+            && error.may_pass()
+        {
+            let deadline_at = self.clock().now().plus_ms(order.timeout_ms);
+            if self.keep_job(order.account_id, call, &made, deadline_at).await.is_ok() {
+                return Called::Job;
+            }
         }
-        let deadline_at = self.clock().now().plus_ms(order.timeout_ms);
-        match self.keep_job(order.account_id, call, &made, deadline_at).await {
-            Ok(()) => Called::Job,
-            Err(_) => Called::Ended(end),
-        }
+        Called::Ended(end.map_err(FailedCall::from))
     }
 
     /// Keeps a job that runs. One that cannot be kept is stopped, for nobody would ever ask after it.
@@ -143,7 +164,7 @@ impl App {
                 "a lost job goes on at its vendor"
             );
         }
-        Called::Ended(Err(error))
+        Called::Ended(Err(error.into()))
     }
 
     /// Spends the hold or gives it back, and only then says what happened.
@@ -152,7 +173,7 @@ impl App {
         order: Order,
         hold: Hold,
         created_at: Timestamp,
-        result: Result<Completion, Error>,
+        result: Result<Completion, FailedCall>,
     ) -> Result<Arc<Finished>, FailedGeneration> {
         let id = order.generation_id;
         let failed = |error| FailedGeneration { generation_id: Some(id), error };
@@ -160,9 +181,12 @@ impl App {
         let ledger = self.storage().ledger();
         let completion = match result {
             Ok(completion) => completion,
-            Err(error) => {
-                let released = ledger.resolve(hold, Resolution::Failed(error.failure()), ended_at).await;
-                return Err(failed(released.err().map_or(error, Error::from)));
+            Err(call) => {
+                let released = ledger.resolve(hold, Resolution::Failed(call.failure()), ended_at).await;
+                if call.is_free && released.as_ref().is_ok_and(|released| !released.is_first) {
+                    self.correct_spend(&order.vendor, (order.account_id, id), None).await;
+                }
+                return Err(failed(released.err().map_or(call.error, Error::from)));
             }
         };
         let resolved = ledger.resolve(hold, Resolution::Completed(completion.clone()), ended_at).await;
@@ -174,6 +198,8 @@ impl App {
             // The hold was given back meanwhile, by the client's wish or because others took this process for dead: the late
             // answer is not charged, and not given.
             tracing::warn!(generation_id = id.0, "a settle came too late");
+            let cost_micro_usd = completion.vendor_cost_micro_usd;
+            self.correct_spend(&order.vendor, (order.account_id, id), cost_micro_usd).await;
             if let Err(error) = self.discard(order.account_id, id, &completion.files).await {
                 tracing::warn!(generation_id = id.0, %error, "files that nobody gets stay");
             }
@@ -182,8 +208,6 @@ impl App {
             let is_canceled = code.as_deref() == Some(Error::Canceled.code());
             return Err(failed(if is_canceled { Error::Canceled } else { Error::Interrupted }));
         }
-        let cost_micro_usd = completion.vendor_cost_micro_usd.unwrap_or_default();
-        self.inner.spend.add(&order.vendor, cost_micro_usd, ended_at);
         let url = |name: Option<String>| name.map(|name| self.file_url(&name));
         Ok(Arc::new(Finished {
             id,
@@ -200,7 +224,7 @@ impl App {
     }
 
     fn completion(&self, order: &Order, answer: Answer) -> Completion {
-        let metadata = metadata(&answer);
+        let metadata = metadata(order.generation_id, &answer);
         let measured = Measured { usage: answer.usage, ..Measured::default() };
         Completion {
             prompt: order.prompt.clone(),
@@ -210,7 +234,7 @@ impl App {
                 &Params::default(),
                 measured,
             ),
-            result_text: Some(answer.text),
+            result_text: Some(answer.text).filter(|text| !text.is_empty()),
             result_file: None,
             thumbnail_file: None,
             files: Vec::new(),
@@ -243,19 +267,30 @@ pub(crate) async fn in_time<T>(
     })
 }
 
-fn provider_error(order: &Order, error: &ProviderError) -> Error {
+fn failed_call(order: &Order, error: &ProviderError) -> FailedCall {
     tracing::warn!(vendor = order.vendor, kind = error.kind.name(), message = error.message, "vendor");
-    Error::from_provider(error, &order.vendor, &order.model_slug)
+    FailedCall::at_vendor(error, &order.vendor, &order.model_slug)
 }
 
-fn metadata(answer: &Answer) -> Value {
+/// What a vendor says it used, as clients see it.
+pub(crate) fn usage_json(usage: Usage) -> Value {
+    json!({ "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens })
+}
+
+fn metadata(id: GenerationId, answer: &Answer) -> Value {
     let mut metadata = json!({ "finish_reason": answer.finish_reason.name() });
     if let Some(usage) = answer.usage {
-        metadata["usage"] =
-            json!({ "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens });
+        metadata["usage"] = usage_json(usage);
     }
     if let Some(upstream_model) = &answer.upstream_model {
         metadata["upstream_model"] = json!(upstream_model);
+    }
+    if !answer.tool_calls.is_empty() {
+        let calls = answer.tool_calls.iter().enumerate().map(|(index, function)| ToolCall {
+            id: format!("call_{id}_{index}", id = id.0),
+            function: function.clone(),
+        });
+        metadata["tool_calls"] = json!(calls.collect::<Vec<_>>());
     }
     metadata
 }

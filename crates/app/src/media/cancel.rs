@@ -2,7 +2,7 @@
 
 use crate::{App, Caller, Error, GenerationView};
 use domain::{
-    id::GenerationId,
+    id::{AccountId, GenerationId},
     media::{JobState, MediaCall},
 };
 use storage::GenerationStatus;
@@ -26,25 +26,37 @@ impl App {
         }
         if let Some(job) = job {
             if job.product.is_none() {
-                self.stop_at_vendor(&job.call, &job.state).await;
+                self.stop_canceled(caller.account_id, &job.call, &job.state).await;
             }
             self.storage().forget_job(caller.account_id, id).await?;
         }
         self.generation(caller, id).await
     }
 
-    /// Asks the vendor to stop. The money is back already; what comes of this is the vendor's affair.
-    pub(super) async fn stop_at_vendor(&self, call: &str, state: &str) {
-        let call = serde_json::from_str::<MediaCall>(call);
-        let state = serde_json::from_str::<JobState>(state);
-        if let (Ok(call), Ok(state)) = (call, state)
-            && let Err(error) = self.inner.provider.cancel(&call, &state).await
-        {
-            tracing::warn!(
-                vendor = call.vendor,
-                kind = error.kind.name(),
-                "a canceled job goes on at its vendor"
-            );
+    /// Asks the vendor to stop a job whose hold went back before; what comes of this is the vendor's affair, and our bill's.
+    pub(super) async fn stop_canceled(&self, account_id: AccountId, call: &str, state: &str) {
+        let Ok(call) = serde_json::from_str::<MediaCall>(call) else { return };
+        let Ok(state) = serde_json::from_str::<JobState>(state) else { return };
+        if self.stop_at_vendor(&call, &state).await {
+            self.correct_spend(&call.vendor, (account_id, call.generation_id), None).await;
+        }
+    }
+
+    /// Asks the vendor to stop a job. Whether that is known to have left nothing to pay: where it is of interest, the vendor
+    /// is asked what became of the job, for it may have been done already.
+    pub(super) async fn stop_at_vendor(&self, call: &MediaCall, state: &JobState) -> bool {
+        let provider = &self.inner.provider;
+        match provider.cancel(call, state).await {
+            Ok(has_a_way) => {
+                has_a_way
+                    && self.inner.spend.is_limited(&call.vendor)
+                    && provider.poll(call, state).await.is_err_and(|error| error.is_free)
+            }
+            Err(error) => {
+                let (vendor, kind) = (&call.vendor, error.kind.name());
+                tracing::warn!(vendor, kind, "a canceled job goes on at its vendor");
+                false
+            }
         }
     }
 }

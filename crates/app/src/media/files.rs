@@ -47,6 +47,15 @@ impl App {
         Ok(Upload { url: self.file_url(&record.name), expires_at: record.expires_at })
     }
 
+    /// What is known of a file, by its name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is unknown or has expired.
+    pub async fn find_file(&self, name: &str) -> Result<FileRecord, Error> {
+        let found = self.storage().file(name, self.clock().now()).await?;
+        found.map(|(_, record)| record).ok_or(Error::NotFound("file"))
+    }
+
     /// Opens a file by its name, which is all that it takes to read it. `range` is in bytes, from the first to the one after
     /// the last.
     ///
@@ -57,8 +66,7 @@ impl App {
         name: &str,
         range: impl FnOnce(u64) -> Option<std::ops::Range<u64>> + Send,
     ) -> Result<OpenFile, Error> {
-        let found = self.storage().file(name, self.clock().now()).await?;
-        let (_, record) = found.ok_or(Error::NotFound("file"))?;
+        let record = self.find_file(name).await?;
         let size = u64::try_from(record.size_bytes).unwrap_or_default();
         let blob = self.inner.blobs.get_range(name, range(size)).await?;
         Ok(OpenFile { record, body: blob.stream })
@@ -169,7 +177,7 @@ impl App {
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Error> {
         let wallet = self.storage().ledger().wallet(account_id).await?;
-        let plan = wallet.running_cycle(now).map_or(FREE_PLAN, |cycle| cycle.plan.as_str());
+        let plan = wallet.plan(now).unwrap_or(FREE_PLAN);
         let days = self.catalog().plan(plan).and_then(|plan| plan.retention_days);
         Ok(days.map(|days| now.plus_ms(DAY_MS.saturating_mul(days.into()))))
     }

@@ -4,11 +4,12 @@ use super::{
     FINISH_LIMIT, blocking,
     inputs::{disk, not_kept, result_kind},
 };
-use crate::{App, Error};
+use crate::{App, Error, generate::usage_json};
 use domain::{
     catalog::Measured,
     id::AccountId,
     media::{MediaCall, Product, ProductFile},
+    params::Milli,
     port::{FetchFailure, FetchFailureKind, FetchLimits, ProviderErrorKind},
 };
 use media::{ImageFormat, Inspected, MediaKind, MediaType};
@@ -49,7 +50,9 @@ impl App {
         };
         insert("upstream_model", product.upstream_model.clone().map(Value::from));
         insert("seed", product.seed.map(Value::from));
-        let measured = Measured { input_audio_ms: input_audio_ms(call).await?, ..Measured::default() };
+        insert("usage", product.usage.map(usage_json));
+        let measured = Measured { input_audio_ms: input_audio_ms(call).await?, usage: product.usage };
+        insert("duration", measured.input_audio_ms.map(seconds));
         let mut completion = Completion {
             prompt: call.params.subject(),
             result_text: product.text,
@@ -64,12 +67,12 @@ impl App {
                 let (path, inspected) = self.result(call, file).await?;
                 insert("width", inspected.width.map(Value::from));
                 insert("height", inspected.height.map(Value::from));
-                // Seconds, to the thousandth.
-                insert("duration", inspected.duration_ms.map(|ms| domain::params::Milli(ms).to_json()));
+                insert("duration", inspected.duration_ms.map(seconds));
                 insert("format", Some(json!(format_name(inspected.media_type))));
                 self.store_result(account_id, &path, &inspected, &mut completion).await?;
             }
-            None if completion.result_text.as_ref().is_some_and(|text| !text.is_empty()) => {}
+            // An empty one says that nobody spoke, or that there was nothing to read.
+            None if completion.result_text.is_some() => {}
             None => return Err(bad_result(call, "there is neither a file nor text in it")),
         }
         completion.result_metadata = Value::Object(metadata).to_string();
@@ -179,6 +182,11 @@ async fn input_audio_ms(call: &MediaCall) -> Result<Option<i64>, Error> {
 async fn inspect(path: &Path) -> Result<Result<Inspected, media::MediaError>, Error> {
     let path = path.to_owned();
     blocking(move || media::inspect(&path)).await
+}
+
+/// Seconds, to the thousandth.
+fn seconds(ms: i64) -> Value {
+    Milli(ms).to_json()
 }
 
 /// A format as parameters name it.

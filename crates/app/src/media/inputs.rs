@@ -7,13 +7,17 @@ use domain::{
     catalog::{Category, Model},
     id::AccountId,
     media::{InputFile, MediaCall},
-    params::{FieldError, ParamSpec},
+    params::{FieldError, ParamSpec, Params},
     port::{FetchFailure, FetchFailureKind, FetchLimits},
 };
 use media::{Inspected, MediaKind, MediaType};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use storage::FileKind;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 /// What speech is read from.
 pub(super) const RECORDINGS: [MediaType; 7] = [
@@ -34,6 +38,25 @@ pub(crate) struct Prepared {
 }
 
 impl App {
+    /// Whether the caller has tokens for a request whose files are yet to be fetched. Only a hint: the hold decides.
+    pub(crate) async fn check_balance(
+        &self,
+        account_id: AccountId,
+        model: &Model,
+        params: &Params,
+        price_tokens: i64,
+    ) -> Result<(), Error> {
+        if urls(model, params).is_empty() {
+            return Ok(());
+        }
+        let wallet = self.storage().ledger().wallet(account_id).await?;
+        let available = wallet.spendable_tokens(self.clock().now());
+        if available < price_tokens {
+            return Err(Error::InsufficientTokens { required: price_tokens, available });
+        }
+        Ok(())
+    }
+
     /// Gets the files that `call` names by address.
     pub(crate) async fn prepare(
         &self,
@@ -41,15 +64,17 @@ impl App {
         model: &Model,
         mut call: MediaCall,
     ) -> Result<Prepared, Error> {
-        let folder = tempfile::tempdir().map_err(|error| disk(&error))?;
+        let folder = self.scratch_folder()?;
         call.scratch = folder.path().to_owned();
-        let urls = model.params.iter().filter(|(_, spec)| matches!(spec, ParamSpec::Url { .. }));
+        let urls = urls(model, &call.params);
+        let is_elsewhere = urls.iter().any(|(_, url)| self.own_file_name(url).is_none());
+        let _place = if is_elsewhere { Some(self.inner.input_room.enter(account_id)?) } else { None };
+        let deadline = Instant::now() + Duration::from_millis(self.inner.settings.input_timeout_ms);
         let mut errors = Vec::new();
-        for (name, _) in urls {
-            let Some(url) = call.params.text(name).map(str::to_owned) else { continue };
-            match self.input(account_id, &call, name, &url).await? {
+        for (name, url) in urls {
+            match self.input(account_id, &call, (&name, &url), deadline).await? {
                 Ok(file) => {
-                    call.inputs.insert(name.clone(), file);
+                    call.inputs.insert(name, file);
                 }
                 Err(wrong) => errors.push(wrong),
             }
@@ -65,11 +90,11 @@ impl App {
         &self,
         account_id: AccountId,
         call: &MediaCall,
-        name: &str,
-        url: &str,
+        (name, url): (&str, &str),
+        deadline: Instant,
     ) -> Result<Result<InputFile, FieldError>, Error> {
         let path = call.scratch.join(name);
-        if let Err(wrong) = self.obtain(account_id, url, &path).await? {
+        if let Err(wrong) = self.obtain(account_id, url, &path, deadline).await? {
             return Ok(Err(FieldError::new(name, wrong)));
         }
         let media_type = match self.look_at(name, &path, &[MediaKind::Image]).await? {
@@ -89,6 +114,7 @@ impl App {
         account_id: AccountId,
         url: &str,
         path: &Path,
+        deadline: Instant,
     ) -> Result<Result<(), String>, Error> {
         if let Some(name) = self.own_file_name(url) {
             let found = self.storage().file(name, self.clock().now()).await?;
@@ -103,7 +129,11 @@ impl App {
             return Ok(Ok(()));
         }
         let limits = FetchLimits { max_bytes: MAX_INPUT_BYTES, allow_private: false };
-        match self.inner.fetch.fetch(url, limits, path).await {
+        let fetched = tokio::time::timeout_at(deadline, self.inner.fetch.fetch(url, limits, path));
+        let Ok(fetched) = fetched.await else {
+            return Ok(Err("cannot be fetched: the host took too long".to_owned()));
+        };
+        match fetched {
             Ok(_) => Ok(Ok(())),
             Err(failure) if failure.kind == FetchFailureKind::Disk => Err(not_kept(&failure)),
             Err(failure) => Ok(Err(format!("cannot be fetched: {failure}"))),
@@ -175,10 +205,21 @@ impl App {
     }
 }
 
-/// Finds out what a client's file is.
+/// The parameters that name files by address, as far as they are given.
+fn urls(model: &Model, params: &Params) -> Vec<(String, String)> {
+    let names = model.params.iter().filter(|(_, spec)| matches!(spec, ParamSpec::Url { .. }));
+    names.filter_map(|(name, _)| Some((name.clone(), params.text(name)?.to_owned()))).collect()
+}
+
+/// Finds out what a client's file is, and that it is all there.
 async fn inspect(name: &str, path: &Path) -> Result<Result<Inspected, FieldError>, Error> {
     let path = path.to_owned();
-    let inspected = blocking(move || media::inspect(&path)).await?;
+    let inspected = blocking(move || {
+        let inspected = media::inspect(&path)?;
+        media::check_whole(&path, inspected.media_type)?;
+        Ok(inspected)
+    });
+    let inspected = inspected.await?;
     Ok(inspected.map_err(|error| FieldError::new(name, format!("cannot be read: {error}"))))
 }
 

@@ -4,7 +4,7 @@ use super::{
     MAX_INPUT_BYTES,
     inputs::{RECORDINGS, describe, disk},
 };
-use crate::Error;
+use crate::{App, Error};
 use domain::params::FieldError;
 use media::{HEAD_BYTES, MediaError, MediaKind, MediaType, sniff};
 use sha2::{Digest, Sha256};
@@ -66,13 +66,18 @@ pub struct Spool {
     head: Vec<u8>,
 }
 
-impl Spool {
+impl App {
     /// Begins to write an upload, which the client knows as `name`.
     ///
     /// # Errors
     /// [`Error::Overloaded`] when this machine's disk fails.
-    pub async fn begin(name: &'static str, expected: Expected) -> Result<Self, Error> {
-        let folder = tempfile::tempdir().map_err(|error| disk(&error))?;
+    pub async fn spool(&self, name: &'static str, expected: Expected) -> Result<Spool, Error> {
+        Spool::begin(self.scratch_folder()?, name, expected).await
+    }
+}
+
+impl Spool {
+    async fn begin(folder: TempDir, name: &'static str, expected: Expected) -> Result<Self, Error> {
         let path = folder.path().join("upload");
         let file = File::create(&path).await.map_err(|error| disk(&error))?;
         let (hash, head) = (Sha256::new(), Vec::with_capacity(HEAD_BYTES));
@@ -116,7 +121,8 @@ mod tests {
     async fn an_upload_is_known_by_its_hash_however_it_comes() {
         let sound = [b"RIFF\0\0\0\0WAVE".as_slice(), &[7; 10_000]].concat();
         for size in [1, 4_095, 4_096, 20_000] {
-            let mut spool = Spool::begin("audio", Expected::Recording).await.unwrap();
+            let mut spool =
+                Spool::begin(tempfile::tempdir().unwrap(), "audio", Expected::Recording).await.unwrap();
             for chunk in sound.chunks(size) {
                 spool.write(chunk).await.unwrap();
             }

@@ -1,7 +1,7 @@
 //! One visit to a job: its vendor is asked, what it made is fetched, and its end is written down.
 
 use super::jobs::{ends_job, to_json};
-use crate::{App, Error, generate::in_time};
+use crate::{App, Error, failed_call::FailedCall, generate::in_time};
 use domain::{
     ledger::{EndedHold, Resolution},
     media::{Job, JobState, Made, MediaCall},
@@ -26,12 +26,12 @@ impl App {
         if status != Some(GenerationStatus::Pending) {
             // Canceled while it was being started, say: nobody wants it any more.
             if status == Some(GenerationStatus::Failed) && job.product.is_none() {
-                self.stop_at_vendor(&job.call, &job.state).await;
+                self.stop_canceled(job.account_id, &job.call, &job.state).await;
             }
             return Ok(self.storage().forget_job(job.account_id, job.generation_id).await?);
         }
         let mut call: MediaCall = from_json(&job.call)?;
-        let folder = tempfile::tempdir().map_err(|error| super::inputs::disk(&error))?;
+        let folder = self.scratch_folder()?;
         call.scratch = folder.path().to_owned();
         let made = match &job.product {
             Some(product) => Ok(Made::Done(from_json(product)?)),
@@ -45,13 +45,13 @@ impl App {
             Ok(Made::Done(product)) => match self.finish(job.account_id, &call, product).await {
                 // The vendor's result stays a while.
                 Err(error) if error.may_pass() => Err(error),
-                end => self.end_job(job, end).await,
+                end => self.end_job(job, end.map_err(FailedCall::from)).await,
             },
             Err(error) => {
                 let (vendor, kind) = (&call.vendor, error.kind);
                 tracing::warn!(vendor, kind = kind.name(), message = error.message, "poll");
-                let error = Error::from_provider(&error, vendor, &call.model_slug);
-                if ends_job(kind) { self.end_job(job, Err(error)).await } else { Err(error) }
+                let failed = FailedCall::at_vendor(&error, vendor, &call.model_slug);
+                if ends_job(kind) { self.end_job(job, Err(failed)).await } else { Err(failed.error) }
             }
         }
     }
@@ -97,25 +97,25 @@ impl App {
 
     /// Fails a job whose time is up, and has its vendor stop it where it can.
     async fn end_late(&self, job: &ClaimedJob) -> Result<(), Error> {
-        if job.product.is_none() {
-            self.stop_at_vendor(&job.call, &job.state).await;
-        }
-        let error = match from_json::<MediaCall>(&job.call) {
-            Ok(call) => Error::Provider { provider: call.vendor, kind: ProviderErrorKind::Timeout },
-            Err(error) => error,
+        let failed = match (from_json::<MediaCall>(&job.call), from_json::<JobState>(&job.state)) {
+            (Ok(call), Ok(state)) => FailedCall {
+                is_free: job.product.is_none() && self.stop_at_vendor(&call, &state).await,
+                error: Error::Provider { provider: call.vendor, kind: ProviderErrorKind::Timeout },
+            },
+            (Err(error), _) | (_, Err(error)) => error.into(),
         };
-        self.end_job(job, Err(error)).await
+        self.end_job(job, Err(failed)).await
     }
 
     /// Settles a generation that ran as a job, and forgets the job.
-    async fn end_job(&self, job: &ClaimedJob, end: Result<Completion, Error>) -> Result<(), Error> {
+    async fn end_job(&self, job: &ClaimedJob, end: Result<Completion, FailedCall>) -> Result<(), Error> {
         let (account_id, generation_id) = (job.account_id, job.generation_id);
         let (resolution, files) = match end {
             Ok(completion) => {
                 let files = completion.files.clone();
                 (Resolution::Completed(completion), files)
             }
-            Err(error) => (Resolution::Failed(error.failure()), Vec::new()),
+            Err(failed) => (Resolution::Failed(failed.failure()), Vec::new()),
         };
         let ended_at = self.clock().now();
         let ended = EndedHold { account_id, generation_id, ended_at, resolution };

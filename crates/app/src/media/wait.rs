@@ -1,12 +1,13 @@
 //! Waiting for a generation that may end in another process.
 
 use crate::{App, Caller, Error, GenerationView};
-use domain::id::GenerationId;
+use domain::id::{AccountId, GenerationId};
 use std::time::Duration;
-use storage::GenerationStatus;
+use storage::{GenerationStatus, Listener};
+use tokio::time::Instant;
 
-/// Milliseconds between two looks.
-const LOOK_MS: u64 = 250;
+/// Between two looks for what another process has ended; what this one ends is told at once.
+const LOOK: Duration = Duration::from_millis(1_500);
 
 impl App {
     /// The caller's generation once it has ended, or as it stands after `wait`.
@@ -19,14 +20,37 @@ impl App {
         id: GenerationId,
         wait: Duration,
     ) -> Result<GenerationView, Error> {
-        let deadline = tokio::time::Instant::now() + wait;
+        let deadline = Instant::now() + wait;
+        let mut listener = self.storage().ledger().listen(id);
         loop {
             let view = self.generation(caller, id).await?;
-            let is_over = tokio::time::Instant::now() >= deadline || self.inner.tasks.is_closed();
-            if view.record.status != GenerationStatus::Pending || is_over {
+            if view.record.status != GenerationStatus::Pending || self.is_over(deadline) {
                 return Ok(view);
             }
-            tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+            self.until_ended((caller.account_id, id), &mut listener, deadline).await;
         }
+    }
+
+    /// Waits until a generation has ended, or waiting has.
+    async fn until_ended(
+        &self,
+        (account_id, id): (AccountId, GenerationId),
+        listener: &mut Listener,
+        deadline: Instant,
+    ) {
+        while !self.is_over(deadline) {
+            tokio::select! {
+                () = listener.told() => return,
+                () = tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)) => {}
+            }
+            // A look that fails tells nothing; there will be another.
+            if let Ok(false) = self.storage().is_pending(account_id, id).await {
+                return;
+            }
+        }
+    }
+
+    fn is_over(&self, deadline: Instant) -> bool {
+        Instant::now() >= deadline || self.inner.tasks.is_closed()
     }
 }

@@ -73,6 +73,11 @@ struct ModelRow {
     vendor_price: Option<VendorPrice>,
 }
 
+const TOKEN_VALUE: &str = "token_value_micro_usd";
+const EXCHANGE_RATE: &str = "kopecks_per_usd";
+/// For an operator's own file that does not say.
+const USUAL_KOPECKS_PER_USD: i64 = 9_200;
+
 pub(super) fn catalog(sources: &Sources<'_>) -> Result<Catalog, CatalogError> {
     let (plans, _) = rows::<Plan, Plan>("plans", "plan", &[], sources.plans, check_plan)?;
     let (packages, _) =
@@ -83,17 +88,24 @@ pub(super) fn catalog(sources: &Sources<'_>) -> Result<Catalog, CatalogError> {
         return Err(CatalogError { file: "plans", row: FREE_PLAN.into(), field: "slug".into(), message });
     }
     let check = |row: ModelRow| model(row, &known);
-    let (models, head) = rows("models", "model", &["token_value_micro_usd"], sources.models, check)?;
-    let token_value = head.get("token_value_micro_usd").and_then(toml::Value::as_integer).filter(|n| *n > 0);
-    let Some(token_value_micro_usd) = token_value else {
-        return Err(CatalogError {
-            file: "models",
-            row: HEAD.into(),
-            field: "token_value_micro_usd".into(),
-            message: "must be a whole number above 0".into(),
-        });
+    let (models, head) = rows("models", "model", &[TOKEN_VALUE, EXCHANGE_RATE], sources.models, check)?;
+    let token_value_micro_usd = head_amount(&head, TOKEN_VALUE, None)?;
+    let kopecks_per_usd = head_amount(&head, EXCHANGE_RATE, Some(USUAL_KOPECKS_PER_USD))?;
+    Ok(Catalog { models, plans, packages, token_value_micro_usd, kopecks_per_usd })
+}
+
+/// A whole number above 0 at the head of the models' file; `usual` where it is not said.
+fn head_amount(head: &toml::Table, field: &str, usual: Option<i64>) -> Result<i64, CatalogError> {
+    let amount = match head.get(field) {
+        None => usual,
+        Some(value) => value.as_integer().filter(|amount| *amount > 0),
     };
-    Ok(Catalog { models, plans, packages, token_value_micro_usd })
+    amount.ok_or_else(|| CatalogError {
+        file: "models",
+        row: HEAD.into(),
+        field: field.to_owned(),
+        message: "must be a whole number above 0".into(),
+    })
 }
 
 /// The rows `[[key]]` of one file, each read and checked, and the file's whole table, which beside them holds only

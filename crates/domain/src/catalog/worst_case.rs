@@ -46,6 +46,16 @@ impl Model {
         self.cases()?.into_iter().map(|case| case.vendor_cost_micro_usd).max()
     }
 
+    /// What the vendor may charge for a generation with `params`, in micro-dollars, while nothing of it is measured; `None`
+    /// when the catalog does not know its prices.
+    pub fn most_vendor_cost_micro_usd(&self, params: &Params) -> Option<i64> {
+        let mut most = self.most_measured();
+        if let (Some(usage), Some(max_tokens)) = (&mut most.usage, params.integer("max_tokens")) {
+            usage.output_tokens = usage.output_tokens.min(max_tokens);
+        }
+        self.vendor_cost_micro_usd(params, most)
+    }
+
     /// The case that loses the most, or earns the least, when a token earns `token_value_micro_usd`; `None` when the
     /// catalog does not know the vendor's prices.
     pub fn worst_case(&self, token_value_micro_usd: i64) -> Option<WorstCase> {

@@ -15,11 +15,16 @@ pub enum Leg {
     Spent,
     /// Where tokens go whose cycle has ended.
     Expired,
+    /// Where tokens go that are taken back, and where they come from when that is undone.
+    Adjusted,
+    /// What the account owes: tokens that should have been taken back, and were spent.
+    Owed,
 }
 
 impl Leg {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Issued, Self::Plan, Self::Permanent, Self::Spent, Self::Expired];
+    pub const ALL: [Self; 7] =
+        [Self::Issued, Self::Plan, Self::Permanent, Self::Spent, Self::Expired, Self::Adjusted, Self::Owed];
 
     /// Its name in the database.
     pub const fn name(self) -> &'static str {
@@ -29,7 +34,14 @@ impl Leg {
             Self::Permanent => "permanent",
             Self::Spent => "spent",
             Self::Expired => "expired",
+            Self::Adjusted => "adjusted",
+            Self::Owed => "owed",
         }
+    }
+
+    /// The leg of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|leg| leg.name() == name)
     }
 }
 
@@ -42,18 +54,45 @@ pub enum Reason {
     Starter,
     /// Permanent tokens from an operator; the source is a grant.
     Grant,
+    /// A package's tokens; the source is its payment.
+    Package,
     /// A completed generation; the source is the generation.
     Charge,
     /// What was left of a plan's tokens when its cycle ended; the source is the cycle.
     Expiry,
     /// Plan tokens that a failed generation gave back after their cycle had ended; the source is the generation.
     LateRelease,
+    /// Tokens that go with the money that is given back for them; the source is the refund.
+    Refund,
+    /// The same tokens once more, because the money could not be given back; the source is the refund.
+    RefundReturn,
+    /// Tokens that go with money that was taken from us, and what was spent of them; the source is the refund.
+    Chargeback,
+    /// Plan tokens that pay a part of a higher plan; the source is the payment for it.
+    TradeIn,
+    /// The same tokens once more, because the higher plan was not paid; the source is the payment.
+    TradeInReturn,
+    /// What of newly given tokens paid a debt; the source is that of the tokens.
+    DebtRecovery,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Allowance, Self::Starter, Self::Grant, Self::Charge, Self::Expiry, Self::LateRelease];
+    pub const ALL: [Self; 13] = [
+        Self::Allowance,
+        Self::Starter,
+        Self::Grant,
+        Self::Package,
+        Self::Charge,
+        Self::Expiry,
+        Self::LateRelease,
+        Self::Refund,
+        Self::RefundReturn,
+        Self::Chargeback,
+        Self::TradeIn,
+        Self::TradeInReturn,
+        Self::DebtRecovery,
+    ];
 
     /// Its name in the database.
     pub const fn name(self) -> &'static str {
@@ -61,9 +100,16 @@ impl Reason {
             Self::Allowance => "allowance",
             Self::Starter => "starter",
             Self::Grant => "grant",
+            Self::Package => "package",
             Self::Charge => "charge",
             Self::Expiry => "expiry",
             Self::LateRelease => "late_release",
+            Self::Refund => "refund",
+            Self::RefundReturn => "refund_return",
+            Self::Chargeback => "chargeback",
+            Self::TradeIn => "trade_in",
+            Self::TradeInReturn => "trade_in_return",
+            Self::DebtRecovery => "debt_recovery",
         }
     }
 
@@ -82,7 +128,7 @@ pub struct Entry {
     pub account_id: AccountId,
     /// Why.
     pub reason: Reason,
-    /// The generation, cycle or grant behind it.
+    /// The generation, cycle, grant, payment or refund behind it.
     pub source_id: i64,
     /// Where they leave.
     pub debit: Leg,

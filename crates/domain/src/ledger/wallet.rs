@@ -1,5 +1,6 @@
 //! An account's tokens, and what may be done with them.
 
+use super::{Bucket, RateWindows};
 use crate::{
     id::{AccountId, CycleId},
     time::Timestamp,
@@ -16,6 +17,9 @@ pub struct Cycle {
     pub starts_at: Timestamp,
     /// The first instant after it.
     pub ends_at: Timestamp,
+    /// The first instant at which the account no longer counts as on the plan: the cycle's end, or later where a renewal
+    /// that failed is given time.
+    pub plan_until: Timestamp,
 }
 
 /// How an amount was taken from the two buckets.
@@ -40,20 +44,26 @@ pub struct Wallet {
     pub plan_held: i64,
     /// Permanent tokens in open holds.
     pub permanent_held: i64,
+    /// Tokens that will be taken from what is given next.
+    pub owed_tokens: i64,
     /// The latest cycle, until it is swept.
     pub cycle: Option<Cycle>,
+    /// What was begun of late.
+    pub rate: RateWindows,
 }
 
 impl Wallet {
     /// A wallet without tokens.
-    pub const fn empty(account_id: AccountId) -> Self {
+    pub fn empty(account_id: AccountId) -> Self {
         Self {
             account_id,
             plan_available: 0,
             permanent_available: 0,
             plan_held: 0,
             permanent_held: 0,
+            owed_tokens: 0,
             cycle: None,
+            rate: RateWindows::default(),
         }
     }
 
@@ -62,9 +72,25 @@ impl Wallet {
         self.cycle.as_ref().filter(|cycle| now < cycle.ends_at)
     }
 
+    /// The plan in force at `now`, where it is not the free one.
+    pub fn plan(&self, now: Timestamp) -> Option<&str> {
+        self.cycle.as_ref().filter(|cycle| now < cycle.plan_until).map(|cycle| cycle.plan.as_str())
+    }
+
     /// Plan tokens that can be spent at `now`: none from the instant the cycle ends, swept or not.
     pub fn spendable_plan_tokens(&self, now: Timestamp) -> i64 {
         self.running_cycle(now).map_or(0, |_| self.plan_available)
+    }
+
+    /// What a bucket has, available and in holds. Nothing is left of a cycle that another has followed.
+    pub fn seen(&self, bucket: Bucket) -> (i64, i64) {
+        match bucket {
+            Bucket::Permanent => (self.permanent_available, self.permanent_held),
+            Bucket::Plan(id) if self.cycle.as_ref().is_some_and(|cycle| cycle.id == id) => {
+                (self.plan_available, self.plan_held)
+            }
+            Bucket::Plan(_) => (0, 0),
+        }
     }
 
     /// All tokens that can be spent at `now`.

@@ -2,7 +2,7 @@
 
 use crate::{CATALOG, model};
 use domain::{
-    catalog::{Limits, Model},
+    catalog::{Catalog, Limits, Model, Sources},
     plan::{Package, Plan},
     time::{Day, Timestamp},
 };
@@ -45,6 +45,21 @@ fn columns(model: &Model) -> Vec<String> {
         model.mode.name().to_owned(),
         model.upstream.retires_on.map(|day| day.to_string()).unwrap_or_default(),
     ]
+}
+
+/// The row that docs/contributing.md has its readers copy.
+#[test]
+fn the_guide_shows_a_row_that_fits() {
+    let guide = include_str!("../../../../docs/contributing.md");
+    let (_, row) = guide.split_once("```toml\n").unwrap();
+    let (row, _) = row.split_once("```").unwrap();
+    let row: Vec<&str> = row.lines().map(str::trim).collect();
+    assert_eq!(row[0], "[[model]]");
+    let built_in = Sources::default();
+    let models = format!("{}\n{}", built_in.models, row.join("\n"));
+    let catalog = Catalog::parse(&Sources { models: &models, ..built_in }).unwrap();
+    let model = catalog.model("grok-4-mini").unwrap();
+    assert_eq!(model.remedy(18_000), None, "its price covers what it costs");
 }
 
 #[test]

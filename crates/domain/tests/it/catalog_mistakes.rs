@@ -194,6 +194,8 @@ fn heads_of_files() {
     check(head, "head of the file", "token_value_micro_usd");
     check(("token_value_micro_usd = 18_000", ""), "head of the file", "token_value_micro_usd");
     check(("token_value_micro_usd", "token_value"), "head of the file", "token_value");
+    let rate = ("token_value_micro_usd = 18_000", "token_value_micro_usd = 18_000\nkopecks_per_usd = 0");
+    check(rate, "head of the file", "kopecks_per_usd");
     check(("[[model]]\nslug = \"painter\"", "[[modle]]\nslug = \"painter\""), "head of the file", "modle");
     check_sources(&Sources { models: "", ..Sources::default() }, "models", "-", "model");
     check_sources(&Sources { models: "[[model", ..Sources::default() }, "models", "-", "-");

@@ -1,5 +1,7 @@
 //! The rules by which tokens move: examples here, and in [`simulation`] random commands against a small model.
 
+mod adjusting;
+mod admission;
 mod model;
 mod simulation;
 mod store;
@@ -7,8 +9,8 @@ mod store;
 use domain::{
     id::{AccountId, CycleId, GenerationId, GrantId, KeyId, NodeId},
     ledger::{
-        Command, Cycle, EndedHold, Failure, HoldRequest, Leg, MAX_AMOUNT_TOKENS, OpenCycle, Outcome, Reason,
-        Refusal, Resolution, Resolved, Split,
+        Command, Cycle, EndedHold, Failure, HoldRequest, Leg, MAX_AMOUNT_TOKENS, OpenCycle, Outcome,
+        RateLimits, Reason, Refusal, Resolution, Resolved, Split,
     },
     time::Timestamp,
 };
@@ -22,7 +24,11 @@ fn at(ms: i64) -> Timestamp {
 }
 
 fn hold(account_id: AccountId, generation: i64, price_tokens: i64) -> Command<()> {
-    Command::Hold(HoldRequest {
+    Command::Hold(request(account_id, generation, price_tokens))
+}
+
+fn request(account_id: AccountId, generation: i64, price_tokens: i64) -> HoldRequest {
+    HoldRequest {
         account_id,
         generation_id: GenerationId(generation),
         price_tokens,
@@ -31,7 +37,11 @@ fn hold(account_id: AccountId, generation: i64, price_tokens: i64) -> Command<()
         node_id: NodeId(1),
         created_at: at(0),
         deadline_at: at(i64::MAX),
-    })
+        limits: RateLimits::default(),
+        key_budget_tokens: None,
+        binding: None,
+        vendor_cost_micro_usd: None,
+    }
 }
 
 fn resolve(account_id: AccountId, generation: i64, is_completed: bool) -> Command<()> {
@@ -39,6 +49,7 @@ fn resolve(account_id: AccountId, generation: i64, is_completed: bool) -> Comman
         error_code: "provider_error".to_owned(),
         message: "It broke.".to_owned(),
         details: None,
+        is_free: false,
     };
     let resolution = if is_completed { Resolution::Completed(()) } else { Resolution::Failed(failure()) };
     Command::Resolve(EndedHold {
@@ -54,8 +65,18 @@ fn grant(account_id: AccountId, grant: i64, reason: Reason, amount_tokens: i64) 
 }
 
 fn open_cycle(account_id: AccountId, cycle: i64, ends_at: Timestamp, allowance_tokens: i64) -> Command<()> {
-    let cycle = Cycle { id: CycleId(cycle), plan: "basic".to_owned(), starts_at: at(0), ends_at };
-    Command::OpenCycle(OpenCycle { account_id, cycle, allowance_tokens })
+    open_cycle_of(account_id, cycle, (at(0), ends_at), allowance_tokens)
+}
+
+fn open_cycle_of(
+    account_id: AccountId,
+    cycle: i64,
+    (starts_at, ends_at): (Timestamp, Timestamp),
+    allowance_tokens: i64,
+) -> Command<()> {
+    let cycle =
+        Cycle { id: CycleId(cycle), plan: "basic".to_owned(), starts_at, ends_at, plan_until: ends_at };
+    Command::OpenCycle(OpenCycle { account_id, cycle, allowance_tokens, paid_by: None })
 }
 
 fn expire(account_id: AccountId, cycle: i64) -> Command<()> {
@@ -97,16 +118,24 @@ fn resolved(
     Ok(Outcome::Resolved(Resolved { is_completed, is_first, tokens_spent, balance_tokens }))
 }
 
-fn held(plan_tokens: i64, permanent_tokens: i64) -> Result<Outcome, Refusal> {
-    Ok(Outcome::Held(Split { plan_tokens, permanent_tokens }))
+fn held(plan_tokens: i64, permanent_tokens: i64) -> Result<Split, Refusal> {
+    Ok(Split { plan_tokens, permanent_tokens })
+}
+
+/// What a hold has taken.
+fn split_of(answer: Result<Outcome, Refusal>) -> Result<Split, Refusal> {
+    answer.map(|outcome| match outcome {
+        Outcome::Held(held) => held.split,
+        other => panic!("{other:?} is no hold"),
+    })
 }
 
 #[test]
 fn plan_tokens_burn_first() {
     let mut store = store(10, 10);
-    assert_eq!(store.run_one(at(1), hold(ANN, 1, 6)), held(6, 0));
-    assert_eq!(store.run_one(at(1), hold(ANN, 2, 6)), held(4, 2));
-    assert_eq!(store.run_one(at(1), hold(ANN, 3, 6)), held(0, 6));
+    assert_eq!(split_of(store.run_one(at(1), hold(ANN, 1, 6))), held(6, 0));
+    assert_eq!(split_of(store.run_one(at(1), hold(ANN, 2, 6))), held(4, 2));
+    assert_eq!(split_of(store.run_one(at(1), hold(ANN, 3, 6))), held(0, 6));
     check(&store, (0, 2), (10, 8));
 }
 
@@ -193,10 +222,10 @@ fn a_new_cycle_does_not_take_over_what_a_hold_of_the_last_one_gives_back() {
 #[test]
 fn plan_tokens_end_at_the_instant_swept_or_not() {
     let mut store = store(10, 3);
-    assert_eq!(store.run_one(at(999), hold(ANN, 1, 4)), held(4, 0));
+    assert_eq!(split_of(store.run_one(at(999), hold(ANN, 1, 4))), held(4, 0));
     let short = Refusal::InsufficientTokens { required_tokens: 4, available_tokens: 3 };
     assert_eq!(store.run_one(at(1_000), hold(ANN, 2, 4)), Err(short));
-    assert_eq!(store.run_one(at(1_000), hold(ANN, 3, 3)), held(0, 3));
+    assert_eq!(split_of(store.run_one(at(1_000), hold(ANN, 3, 3))), held(0, 3));
     check(&store, (6, 0), (4, 3));
 }
 
@@ -233,8 +262,9 @@ fn a_grant_and_a_cycle_come_once() {
 #[test]
 fn a_hold_that_is_asked_for_again_is_the_same_hold() {
     let mut store = store(10, 0);
-    assert_eq!(store.run(at(1), vec![hold(ANN, 1, 4), hold(ANN, 1, 4)]), [held(4, 0), held(4, 0)]);
-    assert_eq!(store.run_one(at(2), hold(ANN, 1, 4)), held(4, 0));
+    let answers = store.run(at(1), vec![hold(ANN, 1, 4), hold(ANN, 1, 4)]).into_iter();
+    assert_eq!(answers.map(split_of).collect::<Vec<_>>(), [held(4, 0), held(4, 0)]);
+    assert_eq!(split_of(store.run_one(at(2), hold(ANN, 1, 4))), held(4, 0));
     check(&store, (6, 0), (4, 0));
 }
 
@@ -243,6 +273,7 @@ fn a_dear_hold_does_not_block_a_cheap_one() {
     let mut store = store(0, 10);
     let answers = store.run(at(1), vec![hold(ANN, 1, 8), hold(ANN, 2, 3), hold(ANN, 3, 2)]);
     let short = Refusal::InsufficientTokens { required_tokens: 3, available_tokens: 2 };
+    let answers: Vec<_> = answers.into_iter().map(split_of).collect();
     assert_eq!(answers, [held(0, 8), Err(short), held(0, 2)]);
 }
 

@@ -1,10 +1,11 @@
 //! What the domain promises, seen from outside: one binary, a module for each subject.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "numbers in tests are small, and a debug build checks them"
 )]
 
+mod billing;
 mod catalog;
 mod catalog_mistakes;
 mod ledger;

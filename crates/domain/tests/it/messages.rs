@@ -4,7 +4,10 @@ use crate::{model, object};
 use domain::{
     catalog::Purpose,
     params::Milli,
-    text::{IMAGE_COUNTS_AS_CHARS, Image, MAX_IMAGES, MAX_MESSAGES, Message, Part, Role, TextInput},
+    text::{
+        ChatOptions, FunctionCall, IMAGE_COUNTS_AS_CHARS, Image, JsonSchema, MAX_IMAGES, MAX_MESSAGES,
+        Message, Part, ResponseFormat, Role, TextInput, Tool, ToolCall, ToolResult,
+    },
 };
 use serde_json::{Value, json};
 
@@ -50,6 +53,7 @@ fn a_prompt_is_a_message_of_the_user() {
         max_output_tokens: 8_192,
         temperature: Some(Milli(700)),
         top_p: None,
+        options: ChatOptions::default(),
     };
     assert_eq!(asked.unwrap(), expected);
 }
@@ -79,6 +83,7 @@ fn system_messages_join_the_instructions() {
         max_output_tokens: 10,
         temperature: None,
         top_p: None,
+        options: ChatOptions::default(),
     };
     assert_eq!(asked.unwrap(), expected);
 }
@@ -257,4 +262,57 @@ fn all_input_counts_against_the_limit() {
     let errors =
         model("claude-opus-4.5").read_params(object(&spoken(401, 1_000, 1_000, 1_000)), Purpose::Quote);
     assert_eq!(errors.unwrap_err()[0].allowed, Some(vec!["0..4400".to_owned()]));
+}
+
+fn chat(slug: &str, messages: Vec<Message>, options: &ChatOptions) -> Vec<String> {
+    let read = model(slug).read_chat(messages, options, object(&json!({})));
+    read.err().into_iter().flatten().map(|error| error.field).collect()
+}
+
+#[test]
+fn a_conversation_that_was_read_before_is_held_against_the_model() {
+    let hello = || Message::text(Role::User, "Hello.");
+    let none = ChatOptions::default();
+    assert_eq!(chat("gpt-5", vec![hello()], &none), Vec::<String>::new());
+    assert_eq!(chat("dall-e-3", vec![hello()], &none), ["model"]);
+    assert_eq!(chat("gpt-5", vec![Message::text(Role::System, "Hello.")], &none), ["messages"]);
+    let picture = Message { role: Role::User, parts: vec![Part::Image(Image::Url(PICTURE.to_owned()))] };
+    let field = "messages[1].content[0].image_url";
+    assert_eq!(chat("gemini-2.5-flash", vec![hello(), picture.clone()], &none), [field]);
+    assert_eq!(chat("gpt-5", vec![hello(), picture], &none), Vec::<String>::new());
+}
+
+/// Functions, what they were called with and what they gave all cost the vendor's tokens, so they count as words do.
+#[test]
+fn functions_count_against_the_limit_on_input() {
+    // gpt-5 takes 6,000 characters.
+    let check = |said: usize, called: usize, gave: usize, described: usize, fits: bool| {
+        let function = FunctionCall { name: "f".to_owned(), arguments: "x".repeat(called), signature: None };
+        let result = ToolResult { call_id: "c".to_owned(), name: "f".to_owned(), text: "x".repeat(gave) };
+        let call = ToolCall { id: "c".to_owned(), function };
+        let messages = vec![
+            Message::text(Role::User, "x".repeat(said)),
+            Message { role: Role::Assistant, parts: vec![Part::ToolCall(call)] },
+            Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] },
+        ];
+        let description = Some("x".repeat(described));
+        let tool = Tool { name: "f".to_owned(), description, parameters: json!({}), strict: false };
+        let options = ChatOptions { tools: vec![tool], ..ChatOptions::default() };
+        let expected: &[&str] = if fits { &[] } else { &["messages"] };
+        assert_eq!(chat("gpt-5", messages, &options), expected, "{said} {called} {gave} {described}");
+    };
+    // One for each name, two for the empty schema, and 200 around it all.
+    check(2_000, 1_000, 1_000, 1_796, true);
+    check(2_001, 1_000, 1_000, 1_796, false);
+    check(2_000, 1_001, 1_000, 1_796, false);
+    check(2_000, 1_000, 1_001, 1_796, false);
+    check(2_000, 1_000, 1_000, 1_797, false);
+    let schema = JsonSchema {
+        name: "s".to_owned(),
+        description: None,
+        schema: json!("x".repeat(6_000)),
+        strict: false,
+    };
+    let options = ChatOptions { format: ResponseFormat::JsonSchema(schema), ..ChatOptions::default() };
+    assert_eq!(chat("gpt-5", vec![Message::text(Role::User, "Hello.")], &options), ["messages"]);
 }

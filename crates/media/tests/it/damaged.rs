@@ -1,7 +1,7 @@
 //! Whatever the bytes, there is an answer, and soon.
 
 use crate::files::{FIXTURES, PICTURES, file, fixture, picture};
-use media::{ImageFormat, convert, inspect, sniff, thumbnail};
+use media::{ImageFormat, check_whole, convert, inspect, sniff, thumbnail};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use std::sync::LazyLock;
 
@@ -18,6 +18,9 @@ fn check(bytes: &[u8]) {
     let file = file(bytes);
     if let Ok(found) = inspect(file.path()) {
         assert!(found.duration_ms.is_none_or(|ms| ms > 0));
+    }
+    if let Some(media_type) = sniff(bytes) {
+        let _ = check_whole(file.path(), media_type);
     }
     let _ = convert(file.path(), ImageFormat::WebP);
     let _ = thumbnail(file.path(), 8);

@@ -6,3 +6,4 @@ mod files;
 mod inspecting;
 mod pictures;
 mod sniffing;
+mod whole;

@@ -17,7 +17,7 @@ use domain::{
     catalog::{Category, Measured, Model},
     media::{Made, Product},
     params::Params,
-    port::{Answer, Provider, ProviderError, Usage},
+    port::{Answer, Provider, ProviderError},
 };
 use order::Work;
 use providers::Client;
@@ -108,11 +108,13 @@ impl Attempt<'_> {
                 self.found_answer(answer, params).await
             }
             Work::Media(call) => {
+                let input_audio_ms = files::input_audio_ms(&call).await;
                 let product = match self.unless_stopped(self.client.make(&call)).await?? {
                     Made::Done(product) => product,
                     Made::Job(job) => self.follow(&call, job).await?,
                 };
-                self.found_product(product, params).await
+                let measured = Measured { usage: product.usage, input_audio_ms };
+                self.found_product(product, params, measured).await
             }
         }
     }
@@ -129,17 +131,19 @@ impl Attempt<'_> {
     }
 
     async fn found_answer(&self, answer: Answer, params: &Params) -> Result<Found, Failure> {
-        let mut metadata = self.metadata(answer.upstream_model, params, answer.usage);
+        let measured = Measured { usage: answer.usage, ..Measured::default() };
+        let mut metadata = self.metadata(answer.upstream_model, params, measured);
         metadata.insert("finish_reason".to_owned(), json!(answer.finish_reason.name()));
-        if let Some(usage) = answer.usage {
-            metadata.insert("input_tokens".to_owned(), json!(usage.input_tokens));
-            metadata.insert("output_tokens".to_owned(), json!(usage.output_tokens));
-        }
         self.found_text(answer.text, metadata).await
     }
 
-    async fn found_product(&self, product: Product, params: &Params) -> Result<Found, Failure> {
-        let mut metadata = self.metadata(product.upstream_model, params, None);
+    async fn found_product(
+        &self,
+        product: Product,
+        params: &Params,
+        measured: Measured,
+    ) -> Result<Found, Failure> {
+        let mut metadata = self.metadata(product.upstream_model, params, measured);
         metadata.extend(product.seed.map(|seed| ("seed".to_owned(), json!(seed))));
         match (product.files.into_iter().next(), product.text) {
             (Some(file), _) => {
@@ -156,12 +160,18 @@ impl Attempt<'_> {
         &self,
         upstream_model: Option<String>,
         params: &Params,
-        usage: Option<Usage>,
+        measured: Measured,
     ) -> Map<String, Value> {
-        let cost = self.model.vendor_cost_micro_usd(params, Measured { usage, ..Measured::default() });
-        let upstream_model = upstream_model.map(|name| ("upstream_model".to_owned(), json!(name)));
-        let cost = cost.map(|cost| ("vendor_cost_micro_usd".to_owned(), json!(cost)));
-        upstream_model.into_iter().chain(cost).collect()
+        let mut metadata = Map::new();
+        let mut insert = |name: &str, value: Option<Value>| {
+            metadata.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        let cost = self.model.vendor_cost_micro_usd(params, measured);
+        insert("upstream_model", upstream_model.map(Value::from));
+        insert("vendor_cost_micro_usd", cost.map(Value::from));
+        insert("input_tokens", measured.usage.map(|usage| usage.input_tokens.into()));
+        insert("output_tokens", measured.usage.map(|usage| usage.output_tokens.into()));
+        metadata
     }
 
     async fn found_text(&self, text: String, metadata: Map<String, Value>) -> Result<Found, Failure> {

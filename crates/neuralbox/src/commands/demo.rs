@@ -46,7 +46,9 @@ pub(crate) async fn run(once: bool) -> Result<ExitCode, Error> {
 fn settings(folder: &TempDir) -> Settings {
     let mut settings = Settings::default();
     settings.database.url = format!("sqlite://{}?mode=rwc", folder.path().join("demo.db").display()).into();
+    settings.sandbox.folder = Some(folder.path().join("sandbox"));
     settings.files.url = folder.path().join("files").display().to_string();
+    settings.server.scratch_dir = Some(folder.path().join("scratch"));
     settings.server.bind = SocketAddr::from(([127, 0, 0, 1], 0));
     settings
 }

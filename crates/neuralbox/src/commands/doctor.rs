@@ -9,12 +9,18 @@ use crate::{
 };
 use domain::{
     catalog::{Catalog, Model, Remedy},
+    id::GenerationId,
+    media::MediaCall,
+    params::Params,
     port::{Clock, Provider},
     time::{DAY_MS, Timestamp},
 };
 use providers::{VendorSettings, leads_to_private};
 use serde::Serialize;
-use std::{collections::BTreeSet, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::ExitCode,
+};
 use storage::SchemaState;
 
 /// Days before a retirement from which it is named.
@@ -47,7 +53,10 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> Result<ExitCode, Err
     let now = SystemClock::new().now();
     let mut findings = database(settings).await;
     findings.extend(vendors(&catalog, &client));
-    findings.extend(callbacks(settings));
+    if leads_to_private(&wiring::public_url(settings, None)) {
+        findings.extend(callbacks(settings));
+        findings.extend(fetching(&catalog, &client));
+    }
     findings.extend(catalog.models().iter().flat_map(|model| model_findings(model, &catalog, now)));
     let is_broken = findings.iter().any(|finding| finding.level == Level::Error);
     let data = serde_json::json!({ "healthy": !is_broken, "findings": findings });
@@ -94,15 +103,35 @@ fn vendors(catalog: &Catalog, client: &impl Provider) -> Vec<Finding> {
     findings
 }
 
-/// Vendors that are to call back, and cannot.
+/// Vendors that are to call back, which nobody can where the public URL is private.
 fn callbacks(settings: &Settings) -> Vec<Finding> {
-    let is_public = settings.server.public_url.as_deref().is_some_and(|url| !leads_to_private(url));
-    let calling = settings.providers.iter().filter(|(_, set)| set.callbacks && !is_public);
+    let calling = settings.providers.iter().filter(|(_, set)| set.callbacks);
     let finding_of = |(vendor, _): (&String, &VendorSettings)| {
         let message = "cannot call back while server.public_url is private: its jobs are only asked after";
         finding(Level::Warning, format!("provider {vendor}"), message)
     };
     calling.map(finding_of).collect()
+}
+
+/// Vendors that fetch what goes in from this service, which they cannot where the public URL is private and they are not.
+fn fetching(catalog: &Catalog, client: &impl Provider) -> Vec<Finding> {
+    let mut by_vendor: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for model in catalog.models() {
+        let vendor = model.vendor.as_str();
+        if client.is_configured(vendor) && !client.is_private(vendor) {
+            let call = MediaCall::new(model, GenerationId(0), Params::default(), 0);
+            let fields = model.params.keys().filter(|name| client.wants_url(&call, name));
+            let fields = fields.map(|name| format!("{} with {name}", model.slug));
+            by_vendor.entry(vendor).or_default().extend(fields);
+        }
+    }
+    let finding_of = |(vendor, fields): (&str, Vec<String>)| {
+        let fields = fields.join(", ");
+        let message =
+            format!("fetches files from here, and cannot while server.public_url is private: {fields}");
+        finding(Level::Warning, format!("provider {vendor}"), message)
+    };
+    by_vendor.into_iter().filter(|(_, fields)| !fields.is_empty()).map(finding_of).collect()
 }
 
 fn model_findings(model: &Model, catalog: &Catalog, now: Timestamp) -> Vec<Finding> {

@@ -3,9 +3,10 @@
 use super::{
     Error,
     account::{find, operator_app},
+    billing::read_time,
 };
 use crate::{cli::KeyCommand, output, settings::Settings};
-use app::KeyRecord;
+use app::{CreateKey, KeyRecord};
 use domain::id::KeyId;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -13,8 +14,10 @@ use std::process::ExitCode;
 pub(crate) async fn run(settings: &Settings, command: KeyCommand) -> Result<ExitCode, Error> {
     let app = operator_app(settings).await?;
     match command {
-        KeyCommand::Create { account, name, json } => {
-            let key = app.create_key(find(&app, &account).await?, &name).await?;
+        KeyCommand::Create { account, name, monthly_budget, expires_at, json } => {
+            let expires_at = expires_at.map(|time| read_time("--expires-at", &time)).transpose()?;
+            let request = CreateKey { name, monthly_budget, expires_at };
+            let key = app.create_key(find(&app, &account).await?, request).await?;
             let data = json!({ "id": key.id, "api_key": key.api_key });
             output::print(json, &data, || format!("key {}  {}  (shown this once)", key.id, key.api_key));
         }
@@ -39,10 +42,26 @@ fn row(key: &KeyRecord) -> Value {
         "prefix": key.prefix,
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,
+        "monthly_budget": key.monthly_budget_tokens,
+        "expires_at": key.expires_at,
+        "last_used_at": key.last_used_at,
     })
 }
 
 fn line(key: &KeyRecord) -> String {
-    let state = key.revoked_at.map_or_else(|| "valid".to_owned(), |at| format!("revoked {at}"));
-    format!("{:>8}  {}…  {}  made {}  {state}", key.id, key.prefix, key.name, key.created_at)
+    let state = match (key.revoked_at, key.expires_at) {
+        (Some(at), _) => format!("revoked {at}"),
+        (None, Some(at)) => format!("until {at}"),
+        (None, None) => "valid".to_owned(),
+    };
+    let budget = key.monthly_budget_tokens.map(|tokens| format!("  {tokens} tokens a month"));
+    let used = key.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {at}"));
+    format!(
+        "{:>8}  {}…  {}  made {}  {used}  {state}{}",
+        key.id,
+        key.prefix,
+        key.name,
+        key.created_at,
+        budget.unwrap_or_default()
+    )
 }

@@ -2,14 +2,14 @@
 
 use super::Error;
 use crate::{
-    logging,
+    logging, sandbox_folder,
     settings::{self, Settings},
     signals, wiring,
 };
 use app::App;
-use sandbox::Sandbox;
+use sandbox::{Options, Sandbox};
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
-use storage::Mode;
+use storage::{Mode, Storage};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -40,20 +40,12 @@ impl Service {
         // Before anything is made or marked: what is wrong with the settings stops the start.
         settings::catalog(&settings)?;
         wiring::client(&settings)?;
-        let sandbox = if sandbox {
-            let bind = settings.sandbox.bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
-            let sandbox =
-                Sandbox::start(bind).await.map_err(|error| cannot_bind("sandbox.bind", bind, &error))?;
-            wiring::use_sandbox(&mut settings, &sandbox);
-            Some(sandbox)
-        } else {
-            None
-        };
         let bind = settings.server.bind;
         let listener =
             TcpListener::bind(bind).await.map_err(|error| cannot_bind("server.bind", bind, &error))?;
         let addr = listener.local_addr()?;
         let storage = wiring::connect(&settings, wiring::clock()).await?;
+        let sandbox = if sandbox { Some(start_sandbox(&mut settings, &storage, addr).await?) } else { None };
         wiring::ensure_schema(&settings, &storage).await?;
         let is_sandbox = sandbox.is_some();
         let app = wiring::app(&settings, storage.clone(), is_sandbox, Some(addr), wiring::clock())?;
@@ -98,6 +90,22 @@ impl Service {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// Starts the sandbox, points the settings at it, and has it tell the API at `addr` what happens.
+async fn start_sandbox(
+    settings: &mut Settings,
+    storage: &Storage,
+    addr: SocketAddr,
+) -> Result<Sandbox, Error> {
+    let bind = settings.sandbox.bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+    let folder = sandbox_folder::open(settings, storage).await?;
+    let options =
+        Options { notifications: wiring::sandbox_notifications(addr), folder, ..Options::default() };
+    let sandbox = Sandbox::start_with(bind, options).await;
+    let sandbox = sandbox.map_err(|error| cannot_bind("sandbox.bind", bind, &error))?;
+    wiring::use_sandbox(settings, &sandbox);
+    Ok(sandbox)
 }
 
 fn cannot_bind(setting: &str, addr: SocketAddr, error: &std::io::Error) -> Error {

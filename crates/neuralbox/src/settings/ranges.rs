@@ -78,6 +78,10 @@ fn generation(settings: &Settings) -> Vec<Row> {
         ("generation.answer_timeout_ms.tool", times.tool, GENERATION_MS),
         ("generation.job_timeout_ms", generation.job_timeout_ms, GENERATION_MS),
         ("generation.jobs_at_once", whole(generation.jobs_at_once), 1..=1_000),
+        ("generation.input_timeout_ms", whole(generation.input_timeout_ms), 1_000..=600_000),
+        ("generation.inputs_at_once", whole(generation.inputs_at_once), 1..=10_000),
+        ("generation.inputs_at_once_per_account", whole(generation.inputs_at_once_per_account), 1..=10_000),
+        ("generation.file_wait_ms", generation.file_wait_ms, 1_000..=600_000),
     ]
 }
 

@@ -39,6 +39,9 @@ async fn each_category_gives_its_result() {
 
     let said = tried(&["whisper", "--file", &format!("audio={sound}")]).await;
     assert!(!said["result_text"].as_str().unwrap().is_empty(), "{said}");
+    // Some seconds, at 100 micro-dollars each, and not the six minutes that there could be.
+    let cost = said["metadata"]["vendor_cost_micro_usd"].as_i64().unwrap();
+    assert!((1..2_000).contains(&cost), "{said}");
 
     // By a data URL, and by an address, which the sandbox does not look at.
     for slug in ["flux-kontext-pro", "luma-ray2-flash"] {
@@ -77,6 +80,7 @@ async fn what_fails_is_named() {
     for (arguments, why) in [
         (["gpt-6", "--prompt", "Hello"].as_slice(), "there is no model gpt-6"),
         (&["gpt-5"], "prompt"),
+        (&["photon-1"], "prompt: photon-1 needs it"),
         (&["photon-1", "--prompt", "A cat", "--param", "duration=5"], "photon-1 has no such parameter"),
         (&["photon-1", "--prompt", "A cat", "--file", "audio=x.mp3"], "takes no file as audio"),
         (&["whisper"], "--file audio=PATH"),

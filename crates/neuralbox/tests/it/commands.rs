@@ -4,7 +4,12 @@ use crate::installation::Installation;
 use serde_json::{Value, json};
 use testkit::{Backend, TestDatabase};
 
-testkit::on_each_database!(accounts_and_keys, the_ledger_is_verified, doctor_names_what_is_wrong);
+testkit::on_each_database!(
+    accounts_and_keys,
+    the_ledger_is_verified,
+    the_report_adds_up,
+    doctor_names_what_is_wrong
+);
 
 #[tokio::test]
 async fn every_command_explains_itself() {
@@ -18,6 +23,14 @@ async fn every_command_explains_itself() {
         "migrate",
         "try",
         "doctor",
+        "billing",
+        "billing report",
+        "payments",
+        "payments list",
+        "payments show",
+        "payments refund",
+        "payments reconcile",
+        "payments resolve",
         "ledger",
         "ledger verify",
         "account",
@@ -61,7 +74,7 @@ async fn accounts_and_keys(database: TestDatabase) {
     let id = created["account_id"].as_i64().unwrap();
     check_key(&created["api_key"]);
     create("anna@EXAMPLE.org", "vip").failed("an account with this e-mail address exists");
-    create("boris@example.org", "gold").failed("plan is no plan (allowed: free, basic, pro, vip, elite)");
+    create("boris@example.org", "gold").failed("plan: is no plan (allowed: free, basic, pro, vip, elite)");
     create("nobody", "vip").failed("email");
 
     let grant = |account: [&str; 2], tokens: &str| {
@@ -117,6 +130,53 @@ async fn the_ledger_is_verified(database: TestDatabase) {
     assert_eq!((&report["clean"], report["problems"].as_array().unwrap().len()), (&json!(false), 1));
     assert_eq!(installation.run(&["ledger", "verify"]).code, Some(1));
     assert_eq!(installation.run(&["worker", "--once"]).succeeded().stdout.lines().count(), 1);
+    // A rehearsal that could charge somebody is none.
+    let live = installation
+        .with("NEURALBOX__PAYMENTS__YOOKASSA__SHOP_ID", "100500")
+        .with("NEURALBOX__PAYMENTS__YOOKASSA__SECRET_KEY", "test_key");
+    let rehearsal = live.run(&["worker", "--once", "--as-of", "2030-01-01T00:00:00Z"]);
+    rehearsal.failed("--as-of is for rehearsal, and payments.yookassa is the real one");
+}
+
+async fn the_report_adds_up(database: TestDatabase) {
+    let installation = Installation::new(database);
+    let account = ["account", "create", "--email", "anna@example.org", "--plan", "basic", "--tokens", "5"];
+    installation.run(&account).succeeded();
+    let report = |format: &[&str]| {
+        let time = ["billing", "report", "--from", "2000-01-01", "--to", "2100-01-01T00:00:00Z"];
+        installation.run(&[time.as_slice(), format].concat())
+    };
+    let said = report(&["--json"]).succeeded().json();
+    assert_eq!(said["clean"], true);
+    assert_eq!((&said["accounts"], &said["entries"]), (&json!(1), &json!(2)));
+    assert_eq!((&said["kopecks_per_usd"], &said["kopecks_per_star"]), (&json!(9_200), &json!(120)));
+    let granted = json!([
+        { "reason": "allowance", "tokens": 300, "paid_kopecks": 0 },
+        { "reason": "grant", "tokens": 5, "paid_kopecks": 0 },
+    ]);
+    assert_eq!(said["granted"], granted);
+    // The cycle is over by then, whether it is swept or not.
+    assert_eq!(said["liability"][2], json!({ "bucket": "all", "tokens": 5, "worth_kopecks": 0 }));
+    let csv = report(&["--csv"]).succeeded().stdout;
+    for line in ["table,of,measure,value", "granted,grant,tokens,5", "tokens,closing,plan_tokens,300"] {
+        assert!(csv.lines().any(|found| found == line), "{line}: {csv}");
+    }
+    let text = report(&[]).succeeded().stdout;
+    assert!(text.contains("every wallet is what its entries say"), "{text}");
+    let dearer = report(&["--json", "--kopecks-per-usd", "10000"]).succeeded().json();
+    assert_eq!(dearer["kopecks_per_usd"], 10_000);
+    assert_eq!(report(&["--json", "--csv"]).code, Some(2));
+    report(&["--kopecks-per-usd", "0"]).failed("kopecks_per_usd: must be above 0");
+    let wrong = |from, to| installation.run(&["billing", "report", "--from", from, "--to", to]);
+    wrong("yesterday", "2027-01-01").failed("--from must be a day");
+    wrong("2027-01-01", "2027-13-01").failed("--to must be a day");
+    wrong("2027-01-01", "2027-01-01").failed("to: must be later than from");
+
+    let damage = "UPDATE wallets SET permanent_available = permanent_available + 1";
+    installation.database.execute(damage).await.unwrap();
+    let said = report(&["--json"]);
+    assert_eq!(said.code, Some(1));
+    assert_eq!(said.json()["problems"][0]["message"], "permanent tokens: wallet 6, entries 5");
 }
 
 async fn doctor_names_what_is_wrong(database: TestDatabase) {
@@ -136,6 +196,15 @@ async fn doctor_names_what_is_wrong(database: TestDatabase) {
     let music = &about(&found, "model elevenlabs-music")[0];
     assert!(music.contains("params.duration.max would have to be at most 78"), "{music}");
     assert_eq!(about(&found, "model whisper"), Vec::<String>::new());
+
+    // Luma fetches what goes in by itself, which it can from an address that all can reach.
+    let installation = installation.with("NEURALBOX__PROVIDERS__LUMA__API_KEY", "a-key");
+    let luma = |found: &Value| about(found, "provider luma").join("; ");
+    assert!(luma(&installation.json(&["doctor", "--json"])).contains("luma-ray2 with image_url"));
+    let installation = installation.with("NEURALBOX__SERVER__PUBLIC_URL", "http://box.internal");
+    assert!(luma(&installation.json(&["doctor", "--json"])).contains("server.public_url is private"));
+    let installation = installation.with("NEURALBOX__SERVER__PUBLIC_URL", "https://example.org");
+    assert_eq!(luma(&installation.json(&["doctor", "--json"])), "");
 
     let installation = installation.with("NEURALBOX__MODELS__WHISPER__MAX_AUDIO_S", "600");
     let found = installation.json(&["doctor", "--json"]);

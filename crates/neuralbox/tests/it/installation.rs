@@ -9,6 +9,7 @@ use std::{
     thread::{self, JoinHandle},
     time::Duration,
 };
+use tempfile::TempDir;
 use testkit::{Reply, TestDatabase};
 
 /// How long a process may take for what it does at once.
@@ -18,6 +19,8 @@ const SOON: Duration = Duration::from_secs(20);
 pub(crate) struct Installation {
     pub(crate) database: TestDatabase,
     settings: Vec<(String, String)>,
+    /// The working directory of all its processes.
+    folder: TempDir,
 }
 
 /// What a command said.
@@ -33,7 +36,7 @@ impl Installation {
         let settings =
             [("NEURALBOX__SERVER__BIND", "127.0.0.1:0"), ("NEURALBOX__DATABASE__URL", &database.url)]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self { settings: settings.into(), database }
+        Self { settings: settings.into(), database, folder: tempfile::tempdir().unwrap() }
     }
 
     /// The same with one more setting, as an environment variable.
@@ -42,9 +45,14 @@ impl Installation {
         self
     }
 
+    /// What was set by [`Self::with`].
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        &self.settings.iter().find(|(known, _)| known == name).unwrap().1
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_neuralbox"));
-        command.env_clear().args(arguments).stdin(Stdio::null());
+        command.env_clear().current_dir(&self.folder).args(arguments).stdin(Stdio::null());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }

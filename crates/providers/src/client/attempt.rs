@@ -4,6 +4,7 @@ use super::{ClientSettings, Key, OnDelta, Shown, Vendor, retry};
 use crate::{
     adapter::{self, ChatAdapter, rejected},
     repeat::Trouble,
+    wire::{error::bad_response, options::text_input},
 };
 use bytes::Bytes;
 use domain::port::{Answer, Call, ProviderError, ProviderErrorKind};
@@ -72,11 +73,13 @@ impl<'a> Attempt<'a> {
         }
         // A vendor that does not stream after all answers in JSON; most often it is an error.
         if self.call.stream && !is_json(response.headers()) {
-            return Ok(self.stream(response, on_delta).await?);
+            let answer = self.stream(response, on_delta).await?;
+            return Ok(check_calls(self.call, answer)?);
         }
         let status = response.status();
         let body = read_body(response, self.settings.max_response_bytes).await?;
         let answer = self.chat.decode(self.call, &adapter::Response { status, body })?;
+        let answer = check_calls(self.call, answer)?;
         if self.call.stream {
             on_delta(&answer.text);
         }
@@ -119,6 +122,14 @@ impl<'a> Attempt<'a> {
     }
 }
 
+/// Nobody could do anything with a call of a function that was not offered.
+fn check_calls(call: &Call, answer: Answer) -> Result<Answer, ProviderError> {
+    if answer.tool_calls.is_empty() || !text_input(call).options.tools.is_empty() {
+        return Ok(answer);
+    }
+    Err(bad_response("the answer calls functions that it was not offered"))
+}
+
 /// An answer of a status other than 2xx. Its body helps to tell what is wrong, but the status will do.
 pub(super) async fn refusal(
     vendor: &Vendor,
@@ -136,6 +147,8 @@ pub(super) async fn refusal(
     let response = adapter::Response { status, body };
     let mut error = vendor.adapter.decode_error(&response);
     error.retry_after_ms = error.retry_after_ms.or_else(|| retry::retry_after_ms(&headers));
+    // Nobody charges for what he turns down as wrong.
+    error.is_free |= status.is_client_error();
     let trouble = retry::trouble_of_refusal(&error, status, &headers, &response.body);
     Failure { error, trouble }
 }

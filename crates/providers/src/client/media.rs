@@ -35,12 +35,12 @@ pub(super) struct MediaRun<'a> {
 impl MediaRun<'_> {
     pub(super) async fn make(self) -> Result<Made, ProviderError> {
         let first = self.adapter.start(self.call)?;
-        self.run(first).await
+        self.run(first, false).await
     }
 
     pub(super) async fn poll(self, state: &JobState) -> Result<Made, ProviderError> {
         let first = self.adapter.poll(self.call, state)?;
-        self.run(first).await
+        self.run(first, true).await
     }
 
     pub(super) async fn cancel(self, state: &JobState) -> Result<bool, ProviderError> {
@@ -50,18 +50,33 @@ impl MediaRun<'_> {
         Ok(true)
     }
 
-    async fn run(self, first: Exchange) -> Result<Made, ProviderError> {
+    /// `has_begun` says whether the vendor is at work that it may charge for.
+    async fn run(self, first: Exchange, mut has_begun: bool) -> Result<Made, ProviderError> {
         let mut exchange = first;
         for _ in 0..MAX_EXCHANGES {
-            let reply = self.exchange(&exchange).await?;
-            match self.adapter.next(self.call, &exchange.state, &reply)? {
-                Step::Send(next) => exchange = next,
+            let answered = self.exchange(&exchange).await;
+            let reply = answered.map_err(|error| self.priced(error, has_begun))?;
+            let step = self.adapter.next(self.call, &exchange.state, &reply);
+            match step.map_err(|error| self.priced(error, has_begun))? {
+                Step::Send(next) => {
+                    has_begun |= exchange.repeat == Repeat::Billable;
+                    exchange = next;
+                }
                 Step::Wait(job) => return Ok(Made::Job(job)),
                 Step::Done(product) => return Ok(Made::Done(product)),
             }
         }
         let message = format!("the adapter has not come to an end after {MAX_EXCHANGES} exchanges");
         Err(ProviderError::new(ProviderErrorKind::BadResponse, message))
+    }
+
+    /// An error that says whether it leaves something to pay: being turned away costs nothing unless work had begun before,
+    /// and the end of that work is the vendor's own affair.
+    fn priced(&self, error: ProviderError, has_begun: bool) -> ProviderError {
+        let has_ended =
+            matches!(error.kind, ProviderErrorKind::JobFailed | ProviderErrorKind::ContentRefused);
+        let is_free = error.is_free && !has_begun || has_ended && !self.adapter.charges_unfinished(self.call);
+        ProviderError { is_free, ..error }
     }
 
     async fn exchange(&self, exchange: &Exchange) -> Result<Reply, ProviderError> {

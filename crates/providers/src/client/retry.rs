@@ -89,8 +89,10 @@ impl Patience {
     /// Waits until it is time for another attempt; gives the error back when there is to be none: a repeat could make it
     /// worse, or could not mend it, or there is no time.
     pub(super) async fn wait_after(&mut self, failure: Failure, repeat: Repeat) -> Result<(), ProviderError> {
-        let Failure { error, trouble } = failure;
+        let Failure { mut error, trouble } = failure;
         let may_repeat = repeat.is_allowed_after(trouble);
+        // What may be sent again is what was not begun, or is not charged.
+        error.is_free |= may_repeat;
         let Some(delay) = self.delays.next().filter(|_| may_repeat) else { return Err(error) };
         let asked_ms = error.retry_after_ms.map_or(0, |ms| u64::try_from(ms).unwrap_or_default());
         let wait = delay.max(Duration::from_millis(asked_ms));

@@ -55,13 +55,20 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Whether a URL leads to this machine or its own network, as far as it says: a name with dots in it counts as the outside
-/// world's.
+/// Endings of names that nobody outside of a network can resolve: <https://www.rfc-editor.org/rfc/rfc6762#appendix-G>,
+/// <https://www.rfc-editor.org/rfc/rfc6761>, and `internal`, which ICANN reserves for this.
+const PRIVATE_ENDINGS: [&str; 10] =
+    ["localhost", "local", "internal", "lan", "home.arpa", "home", "intranet", "corp", "private", "test"];
+
+/// Whether a URL leads to this machine or its own network, as far as it says: another name with dots in it counts as the
+/// outside world's.
 pub fn leads_to_private(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
     let Some(host) = url.host_str().map(|host| host.trim_matches(['[', ']'])) else { return false };
-    match host.parse::<IpAddr>() {
-        Ok(address) => !is_public(address),
-        Err(_) => host == "localhost" || !host.contains('.'),
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return !is_public(address);
     }
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let ends_so = |ending: &str| host.strip_suffix(ending).is_some_and(|rest| rest.ends_with('.'));
+    !host.contains('.') || PRIVATE_ENDINGS.iter().any(|ending| ends_so(ending))
 }

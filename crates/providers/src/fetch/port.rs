@@ -12,7 +12,18 @@ impl Fetch for Fetcher {
         let fetched = Self::fetch(self, url, policy, dest).await;
         fetched
             .map(|fetched| fetched.bytes)
-            .map_err(|error| FetchFailure { kind: kind(&error), message: error.to_string() })
+            .map_err(|error| FetchFailure { kind: kind(&error), message: message(&error) })
+    }
+}
+
+/// What may be told to whoever named the address: why a host cannot be reached is for operators.
+fn message(error: &FetchError) -> String {
+    match error {
+        FetchError::Unreachable(cause) => {
+            tracing::info!(cause, "a host cannot be reached");
+            "the host cannot be reached".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

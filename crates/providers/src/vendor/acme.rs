@@ -173,10 +173,10 @@ impl Picture {
         let url = self.url.filter(|url| !url.is_empty());
         let url = url.ok_or_else(|| bad_response("a picture that is done, without its address"))?;
         Ok(Product {
-            text: None,
             files: vec![ProductFile::Url(url)],
             seed: self.seed,
             upstream_model: self.model,
+            ..Product::default()
         })
     }
 }

@@ -1,18 +1,22 @@
 //! Anthropic: <https://docs.anthropic.com/en/api/messages>. No settings.
 
+mod options;
+
 use crate::{
     adapter::{Adapter, ChatAdapter, KeyCarrier, Request, Response, StreamDecoder, settings},
     sse::{EventReader, EventStream},
     wire::{
         draft::Draft,
         error::{STATUS_WITHIN_ANSWER, VendorError, content_refused, kind_of_status, parse_json},
+        options::{arguments, text_input},
         turns::alternating,
         usage::{count, count_or_zero},
     },
 };
 use domain::{
-    port::{Answer, Call, FinishReason, Input, ProviderError, ProviderErrorKind, Usage},
-    text::{Image, Part},
+    params::FieldError,
+    port::{Answer, Call, FinishReason, ProviderError, ProviderErrorKind, Usage},
+    text::{Image, Part, ToolCall, ToolResult},
 };
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
@@ -43,20 +47,26 @@ impl Adapter for Anthropic {
 }
 
 impl ChatAdapter for Anthropic {
+    fn check(&self, call: &Call) -> Vec<FieldError> {
+        options::check(&text_input(call).options)
+    }
+
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
         let [] = settings(&call.upstream, [])?;
-        let Input::Text(input) = &call.input;
-        let messages = alternating(&input.messages).into_iter().map(|(role, parts)| {
-            let content: Vec<Value> = parts.into_iter().map(part).collect();
-            json!({ "role": role.name(), "content": content })
-        });
+        let input = text_input(call);
+        let mut messages = Vec::with_capacity(input.messages.len());
+        for (role, parts) in alternating(&input.messages) {
+            let content = parts.into_iter().map(part).collect::<Result<Vec<_>, _>>()?;
+            messages.push(json!({ "role": role.name(), "content": content }));
+        }
         let mut body = Map::new();
         body.insert("model".into(), json!(call.upstream.model));
-        body.insert("messages".into(), messages.collect());
+        body.insert("messages".into(), json!(messages));
         body.insert("max_tokens".into(), json!(input.max_output_tokens));
         body.extend(input.system.as_ref().map(|text| ("system".into(), json!(text))));
         body.extend(input.temperature.map(|milli| ("temperature".into(), milli.to_json())));
         body.extend(input.top_p.map(|milli| ("top_p".into(), milli.to_json())));
+        options::add(&input.options, &mut body);
         if call.stream {
             body.insert("stream".into(), json!(true));
         }
@@ -65,15 +75,21 @@ impl ChatAdapter for Anthropic {
         Ok(request)
     }
 
-    fn decode(&self, _: &Call, response: &Response) -> Result<Answer, ProviderError> {
+    fn decode(&self, call: &Call, response: &Response) -> Result<Answer, ProviderError> {
         let answer: WholeAnswer = parse_json(&response.body)?;
         let WholeAnswer::Message(message) = answer else {
             return Err(error(STATUS_WITHIN_ANSWER, VendorError::parse(&response.body)));
         };
+        let is_json = options::is_json(&text_input(call).options);
         let mut draft = Draft::default();
         for block in message.content.unwrap_or_default() {
-            if let Block::Text { text } = block {
-                draft.push(&text, &mut |_| {});
+            match block {
+                Block::Text { text } if !is_json => draft.push(&text, &mut |_| {}),
+                Block::ToolUse { input, .. } if is_json => draft.push(&input.to_string(), &mut |_| {}),
+                Block::ToolUse { name, input } => {
+                    draft.push_next_call(&name, &input.to_string())?;
+                }
+                Block::Text { .. } | Block::Other => {}
             }
         }
         draft.upstream_model = message.model;
@@ -82,13 +98,14 @@ impl ChatAdapter for Anthropic {
         draft.finish()
     }
 
-    fn stream_decoder(&self, _: &Call) -> Box<dyn StreamDecoder> {
-        EventStream::boxed(MessageStream::default())
+    fn stream_decoder(&self, call: &Call) -> Box<dyn StreamDecoder> {
+        let is_json = options::is_json(&text_input(call).options);
+        EventStream::boxed(MessageStream { is_json, ..MessageStream::default() })
     }
 }
 
-fn part(part: &Part) -> Value {
-    match part {
+fn part(part: &Part) -> Result<Value, ProviderError> {
+    Ok(match part {
         Part::Text(text) => json!({ "type": "text", "text": text }),
         Part::Image(Image::Url(url)) => {
             json!({ "type": "image", "source": { "type": "url", "url": url } })
@@ -96,13 +113,21 @@ fn part(part: &Part) -> Value {
         Part::Image(Image::Data { media_type, base64 }) => {
             json!({ "type": "image", "source": { "type": "base64", "media_type": media_type, "data": base64 } })
         }
-    }
+        Part::ToolCall(ToolCall { id, function }) => {
+            let input = arguments(function)?;
+            json!({ "type": "tool_use", "id": id, "name": function.name, "input": input })
+        }
+        Part::ToolResult(ToolResult { call_id, text, .. }) => {
+            json!({ "type": "tool_result", "tool_use_id": call_id, "content": text })
+        }
+    })
 }
 
 /// New reasons appear with new models; one that is not known is a normal stop.
 fn finish_reason(reason: &str) -> Result<FinishReason, ProviderError> {
     match reason {
         "max_tokens" | "model_context_window_exceeded" => Ok(FinishReason::Length),
+        "tool_use" => Ok(FinishReason::ToolCalls),
         "refusal" => Err(content_refused("stop_reason refusal")),
         _ => Ok(FinishReason::Stop),
     }
@@ -145,6 +170,8 @@ fn error(status: StatusCode, error: VendorError) -> ProviderError {
 #[derive(Default)]
 struct MessageStream {
     draft: Draft,
+    /// Whether the text of the answer comes as the arguments of a call.
+    is_json: bool,
     /// Counts are totals: each one that comes replaces the one before.
     counts: Map<String, Value>,
     has_ended: bool,
@@ -165,13 +192,30 @@ impl EventReader for MessageStream {
                 self.draft.upstream_model = message.model;
                 self.count(message.usage);
             }
-            Event::ContentBlockStart { content_block: Block::Text { text } }
-            | Event::ContentBlockDelta { delta: Delta::TextDelta { text } } => {
+            Event::ContentBlockStart { content_block: Block::Text { text }, .. }
+            | Event::ContentBlockDelta { delta: Delta::Text { text }, .. }
+                if !self.is_json =>
+            {
                 self.draft.push(&text, on_delta)
+            }
+            Event::ContentBlockDelta { delta: Delta::InputJson { partial_json }, .. } if self.is_json => {
+                self.draft.push(&partial_json, on_delta)
+            }
+            Event::ContentBlockStart { index, content_block: Block::ToolUse { name, .. } }
+                if !self.is_json =>
+            {
+                self.draft.push_call(index, &name, "")?;
+            }
+            Event::ContentBlockDelta { index, delta: Delta::InputJson { partial_json } } => {
+                self.draft.push_call(index, "", &partial_json)?;
             }
             Event::MessageDelta { delta, usage } => {
                 self.count(usage);
                 if let Some(reason) = delta.stop_reason {
+                    // Arguments that are an empty object may come as no piece at all.
+                    if self.is_json && reason == "tool_use" && self.draft.is_silent() {
+                        self.draft.push("{}", on_delta);
+                    }
                     self.draft.finish_reason = Some(finish_reason(&reason)?);
                 }
             }
@@ -214,6 +258,10 @@ enum Block {
     Text {
         text: String,
     },
+    ToolUse {
+        name: String,
+        input: Value,
+    },
     #[serde(other)]
     Other,
 }
@@ -225,9 +273,13 @@ enum Event {
         message: WholeMessage,
     },
     ContentBlockStart {
+        #[serde(default)]
+        index: u64,
         content_block: Block,
     },
     ContentBlockDelta {
+        #[serde(default)]
+        index: u64,
         delta: Delta,
     },
     MessageDelta {
@@ -241,11 +293,12 @@ enum Event {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum Delta {
-    TextDelta {
-        text: String,
-    },
+    #[serde(rename = "text_delta")]
+    Text { text: String },
+    #[serde(rename = "input_json_delta")]
+    InputJson { partial_json: String },
     #[serde(other)]
     Other,
 }

@@ -7,9 +7,14 @@ use crate::{
     wire::{
         error::{VendorError, kind_of_status},
         openai_chat::Dialect,
+        options::{refuse_strict_tools, refuse_tools, require_word_json, text_input},
     },
 };
-use domain::port::{Answer, Call, ProviderError, ProviderErrorKind};
+use domain::{
+    params::FieldError,
+    port::{Answer, Call, ProviderError, ProviderErrorKind},
+    text::ResponseFormat,
+};
 use http::StatusCode;
 use serde_json::{Map, json};
 
@@ -40,6 +45,21 @@ impl Adapter for DeepSeek {
 }
 
 impl ChatAdapter for DeepSeek {
+    fn check(&self, call: &Call) -> Vec<FieldError> {
+        let input = text_input(call);
+        let options = &input.options;
+        // While it thinks, the vendor wants its thoughts back with what a function gave, and clients do not keep them.
+        let thinks = call.upstream.params.get("thinking").is_none_or(|thinking| thinking != "disabled");
+        let tools = if thinks { refuse_tools(options) } else { None };
+        let has_schema = matches!(options.format, ResponseFormat::JsonSchema(_));
+        let schema = has_schema.then(|| {
+            let error = FieldError::new("response_format.type", "this model does not follow a schema");
+            error.allowing(["text", "json_object"])
+        });
+        let wrong = tools.into_iter().chain(schema).chain(require_word_json(input, true));
+        wrong.chain(refuse_strict_tools(options)).collect()
+    }
+
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
         let [thinking, effort] = settings(&call.upstream, ["thinking", "reasoning_effort"])?;
         let mut extra = Map::new();

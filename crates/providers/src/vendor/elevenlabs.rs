@@ -67,7 +67,7 @@ impl Adapter for ElevenLabs {
 fn error_kind(status: StatusCode, error: &VendorError) -> ProviderErrorKind {
     if error.is_any(&["quota_exceeded", "payment_required"]) {
         ProviderErrorKind::QuotaExhausted
-    } else if error.is_any(&["bad_prompt", "bad_composition_plan"]) {
+    } else if error.is_any(&["content_against_policy", "bad_prompt", "bad_composition_plan"]) {
         ProviderErrorKind::ContentRefused
     } else if error.is_any(&["voice_not_found", "max_character_limit_exceeded", "invalid_uid"]) {
         ProviderErrorKind::RejectedRequest

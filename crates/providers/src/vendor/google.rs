@@ -3,6 +3,8 @@
 //! Settings: `thinking_budget`, a number of tokens, and `thinking_level`, of which a model takes one. Safety settings
 //! stay the vendor's own. Images are carried in the request, as the vendor fetches none.
 
+mod options;
+
 use crate::{
     adapter::{Adapter, ChatAdapter, KeyCarrier, Request, Response, StreamDecoder, rejected, settings},
     sse::{EventReader, EventStream},
@@ -11,13 +13,14 @@ use crate::{
         error::{
             STATUS_WITHIN_ANSWER, VendorError, bad_response, content_refused, kind_of_status, parse_json,
         },
+        options::{refuse_json_beside_tools, refuse_strict_tools, text_input},
         turns::alternating,
         usage::{count, count_or_zero},
     },
 };
 use domain::{
-    params::Milli,
-    port::{Answer, Call, FinishReason, Input, ProviderError, ProviderErrorKind, Usage},
+    params::{FieldError, Milli},
+    port::{Answer, Call, FinishReason, ProviderError, ProviderErrorKind, Usage},
     text::{Image, Part, Role, TextInput},
 };
 use http::StatusCode;
@@ -49,12 +52,18 @@ impl Adapter for Google {
 }
 
 impl ChatAdapter for Google {
+    fn check(&self, call: &Call) -> Vec<FieldError> {
+        let options = &text_input(call).options;
+        refuse_json_beside_tools(options).into_iter().chain(refuse_strict_tools(options)).collect()
+    }
+
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
-        let Input::Text(input) = &call.input;
+        let input = text_input(call);
         let mut contents = Vec::with_capacity(input.messages.len());
         for (role, parts) in alternating(&input.messages) {
             let role = if role == Role::Assistant { "model" } else { "user" };
-            let parts = parts.into_iter().map(part).collect::<Result<Vec<_>, _>>()?;
+            let mut parts = parts.into_iter().map(part).collect::<Result<Vec<_>, _>>()?;
+            options::sign_first_call(&call.upstream.model, &mut parts);
             contents.push(json!({ "role": role, "parts": parts }));
         }
         let mut body = Map::new();
@@ -63,6 +72,7 @@ impl ChatAdapter for Google {
         if let Some(text) = &input.system {
             body.insert("systemInstruction".into(), json!({ "parts": [{ "text": text }] }));
         }
+        options::add_tools(&input.options, &mut body);
         let method = if call.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
         let path = format!("/v1beta/models/{}:{method}", call.upstream.model);
         Ok(Request::post_json(path, &Value::Object(body)))
@@ -92,6 +102,7 @@ fn generation_config(call: &Call, input: &TextInput) -> Result<Value, ProviderEr
     config.insert("maxOutputTokens".into(), json!(input.max_output_tokens));
     config.extend(input.temperature.map(|milli| ("temperature".into(), milli.to_json())));
     config.extend(input.top_p.map(|milli| ("topP".into(), milli.to_json())));
+    options::add_format(&input.options, &mut config);
     if !thinking.is_empty() {
         config.insert("thinkingConfig".into(), Value::Object(thinking));
     }
@@ -107,6 +118,8 @@ fn part(part: &Part) -> Result<Value, ProviderError> {
         Part::Image(Image::Url(_)) => {
             Err(rejected("the vendor takes images only within the request, not by URL"))
         }
+        Part::ToolCall(call) => options::call_part(&call.function),
+        Part::ToolResult(result) => Ok(options::result_part(result)),
     }
 }
 
@@ -127,8 +140,12 @@ fn read(json: &[u8], draft: &mut Draft, on_delta: &mut dyn FnMut(&str)) -> Resul
         content.candidates.unwrap_or_default().into_iter().filter(|candidate| candidate.index == 0)
     {
         let parts = candidate.content.and_then(|content| content.parts).unwrap_or_default();
-        for text in parts.into_iter().filter(|part| !part.thought).filter_map(|part| part.text) {
-            draft.push(&text, on_delta);
+        for part in parts.into_iter().filter(|part| !part.thought) {
+            draft.push(&part.text.unwrap_or_default(), on_delta);
+            if let Some(Called { name, args }) = part.function_call {
+                let arguments = args.map(|args| args.to_string()).unwrap_or_default();
+                draft.push_next_call(&name, &arguments)?.signature = part.thought_signature;
+            }
         }
         if let Some(reason) = candidate.finish_reason {
             draft.finish_reason = Some(finish_reason(&reason)?);
@@ -238,10 +255,19 @@ struct CandidateContent {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct CandidatePart {
     text: Option<String>,
     #[serde(default)]
     thought: bool,
+    function_call: Option<Called>,
+    thought_signature: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Called {
+    name: String,
+    args: Option<Value>,
 }
 
 /// Of an error's details, what three kinds of them hold.

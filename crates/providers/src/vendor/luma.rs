@@ -107,6 +107,10 @@ impl MediaAdapter for Luma {
         })
     }
 
+    fn charges_unfinished(&self, _: &MediaCall) -> bool {
+        false
+    }
+
     /// Luma deletes generations but does not stop them: a deleted one is made, and billed, all the same.
     fn cancel(&self, _: &MediaCall, _: &JobState) -> Result<Option<Request>, ProviderError> {
         Ok(None)

@@ -34,7 +34,13 @@ pub(crate) struct Midjourney;
 #[derive(Deserialize, Serialize)]
 struct Task {
     task_id: String,
+    /// Polls in a row that found it unknown.
+    #[serde(default)]
+    unknown_polls: u32,
 }
+
+/// Polls in a row after which a task that is not known will not be: some three minutes, as the pauses between them grow.
+const MAX_UNKNOWN_POLLS: u32 = 20;
 
 /// Tasks take half a minute at least, and proxies ask not to be asked more often.
 const POLL_AFTER_MS: i64 = 4_000;
@@ -92,19 +98,24 @@ impl MediaAdapter for Midjourney {
     }
 
     fn next(&self, call: &MediaCall, state: &JobState, reply: &Reply) -> Result<Step, ProviderError> {
+        let wait = |task: &Task, progress| {
+            Ok(Step::Wait(Job { state: keep(task)?, poll_after_ms: POLL_AFTER_MS, progress }))
+        };
         if *state == JobState::default() {
-            let state = keep(&Task { task_id: submit::accepted(reply)? })?;
-            return Ok(Step::Wait(Job { state, poll_after_ms: POLL_AFTER_MS, progress: None }));
+            return wait(&Task { task_id: submit::accepted(reply)?, unknown_polls: 0 }, None);
         }
-        Ok(match task::read(reply, call.category)? {
-            task::Outcome::Running { progress } => {
-                Step::Wait(Job { state: state.clone(), poll_after_ms: POLL_AFTER_MS, progress })
+        let Task { task_id, unknown_polls } = recall(state)?;
+        match task::read(reply, call.category)? {
+            task::Outcome::Running { progress } => wait(&Task { task_id, unknown_polls: 0 }, progress),
+            task::Outcome::Unknown if unknown_polls < MAX_UNKNOWN_POLLS => {
+                wait(&Task { task_id, unknown_polls: unknown_polls + 1 }, None)
             }
+            task::Outcome::Unknown => Err(task::failed("the proxy does not know it")),
             task::Outcome::Done(mut product) => {
                 product.seed = call.params.integer("seed");
-                Step::Done(product)
+                Ok(Step::Done(product))
             }
-        })
+        }
     }
 
     fn poll(&self, call: &MediaCall, state: &JobState) -> Result<Exchange, ProviderError> {

@@ -13,9 +13,13 @@ use crate::{
         error::{VendorError, kind_of_status},
         openai_chat::Dialect,
         openai_responses,
+        options::{refuse_stop, require_word_json, text_input},
     },
 };
-use domain::port::{Answer, Call, ProviderError, ProviderErrorKind};
+use domain::{
+    params::FieldError,
+    port::{Answer, Call, ProviderError, ProviderErrorKind},
+};
 use http::StatusCode;
 use serde_json::{Map, json};
 
@@ -26,6 +30,9 @@ static CHAT: Dialect = Dialect { max_tokens_field: "max_completion_tokens", thin
 
 /// Models, with all their snapshots, that chat completions do not serve.
 const RESPONSES_ONLY: [&str; 1] = ["gpt-5.2-pro"];
+
+/// The models that think refuse `stop`: <https://github.com/huggingface/smolagents/issues/1893>.
+const WITHOUT_STOP: &str = "gpt-5";
 
 enum Api {
     Chat,
@@ -73,6 +80,15 @@ impl Adapter for OpenAi {
 }
 
 impl ChatAdapter for OpenAi {
+    fn check(&self, call: &Call) -> Vec<FieldError> {
+        let input = text_input(call);
+        let is_responses = matches!(Api::of(call), Ok(Api::Responses));
+        // Nor does Responses have a field for it.
+        let takes_stop = !is_responses && !call.upstream.model.starts_with(WITHOUT_STOP);
+        let stop = if takes_stop { None } else { refuse_stop(&input.options) };
+        stop.into_iter().chain(require_word_json(input, !is_responses)).collect()
+    }
+
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
         let [_, effort] = settings(&call.upstream, ["api", "reasoning_effort"])?;
         let mut extra = Map::new();

@@ -96,6 +96,11 @@ impl MediaAdapter for Replicate {
         Callbacks::StandardWebhooks
     }
 
+    /// Official models are charged by what they made, those of the community by the time of the machine.
+    fn charges_unfinished(&self, call: &MediaCall) -> bool {
+        model(call).is_ok_and(|model| matches!(model.kind, Kind::Community { .. }))
+    }
+
     fn start(&self, call: &MediaCall) -> Result<Exchange, ProviderError> {
         // A call that cannot be said is refused before anything is uploaded for it.
         Input::of(call, model(call)?, &Uploaded::new())?;

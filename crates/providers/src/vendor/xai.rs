@@ -7,9 +7,13 @@ use crate::{
     wire::{
         error::{VendorError, kind_of_status},
         openai_chat::Dialect,
+        options::{refuse_stop, refuse_strict_tools, text_input},
     },
 };
-use domain::port::{Answer, Call, ProviderError, ProviderErrorKind};
+use domain::{
+    params::FieldError,
+    port::{Answer, Call, ProviderError, ProviderErrorKind},
+};
 use http::StatusCode;
 use serde_json::{Map, json};
 
@@ -40,6 +44,14 @@ impl Adapter for Xai {
 }
 
 impl ChatAdapter for Xai {
+    fn check(&self, call: &Call) -> Vec<FieldError> {
+        let options = &text_input(call).options;
+        // Models that think refuse it.
+        let takes_stop = call.upstream.model.contains("non-reasoning");
+        let stop = if takes_stop { None } else { refuse_stop(options) };
+        stop.into_iter().chain(refuse_strict_tools(options)).collect()
+    }
+
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
         let [effort] = settings(&call.upstream, ["reasoning_effort"])?;
         let extra = effort.map(|effort| ("reasoning_effort".into(), json!(effort)));

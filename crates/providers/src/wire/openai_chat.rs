@@ -3,6 +3,7 @@
 use super::{
     draft::Draft,
     error::{STATUS_WITHIN_ANSWER, VendorError, content_refused, parse_json},
+    options::{json_schema, text_input},
     usage::{count, count_or_zero},
 };
 use crate::{
@@ -10,8 +11,8 @@ use crate::{
     sse::{EventReader, EventStream},
 };
 use domain::{
-    port::{Answer, Call, FinishReason, Input, ProviderError, ProviderErrorKind, Usage},
-    text::{Image, Message, Part},
+    port::{Answer, Call, FinishReason, ProviderError, ProviderErrorKind, Usage},
+    text::{ChatOptions, Image, Message, Part, ResponseFormat, Tool, ToolCall, ToolChoice, ToolResult},
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -30,15 +31,16 @@ pub(crate) struct Dialect {
 impl Dialect {
     /// The request, with the vendor's own fields in `extra`.
     pub(crate) fn encode(&self, call: &Call, extra: Map<String, Value>) -> Request {
-        let Input::Text(input) = &call.input;
+        let input = text_input(call);
         let system = input.system.iter().map(|text| json!({ "role": "system", "content": text }));
-        let messages: Vec<Value> = system.chain(input.messages.iter().map(message)).collect();
+        let messages: Vec<Value> = system.chain(input.messages.iter().flat_map(message)).collect();
         let mut body = extra;
         body.insert("model".into(), json!(call.upstream.model));
         body.insert("messages".into(), json!(messages));
         body.insert(self.max_tokens_field.into(), json!(input.max_output_tokens));
         body.extend(input.temperature.map(|milli| ("temperature".into(), milli.to_json())));
         body.extend(input.top_p.map(|milli| ("top_p".into(), milli.to_json())));
+        add_options(&input.options, &mut body);
         if call.stream {
             body.insert("stream".into(), json!(true));
             body.insert("stream_options".into(), json!({ "include_usage": true }));
@@ -90,6 +92,13 @@ impl Dialect {
                 return Err(content_refused(&refusal));
             }
             draft.push(&message.content.unwrap_or_default(), on_delta);
+            for (place, call) in (0_u64..).zip(message.tool_calls.unwrap_or_default()) {
+                let function = call.function.unwrap_or_default();
+                let name = function.name.unwrap_or_default();
+                let arguments = function.arguments.unwrap_or_default();
+                // Whole answers have no numbers, and all calls at once.
+                draft.push_call(call.index.unwrap_or(place), &name, &arguments)?;
+            }
             if let Some(reason) = choice.finish_reason {
                 draft.finish_reason = Some(finish_reason(&reason)?);
             }
@@ -119,20 +128,79 @@ impl Dialect {
     }
 }
 
-/// Plain strings where there are only words: not every vendor and model reads lists of parts.
-fn message(message: &Message) -> Value {
-    let has_image = message.parts.iter().any(|part| matches!(part, Part::Image(_)));
-    let content = match has_image {
-        true => message.parts.iter().map(part).collect(),
-        false => Value::String(message.words()),
+/// A turn; what functions gave are as many of them. Plain strings where there are only words: not every vendor and model
+/// reads lists of parts.
+fn message(message: &Message) -> Vec<Value> {
+    let results = message.parts.iter().filter_map(|part| match part {
+        Part::ToolResult(ToolResult { call_id, text, .. }) => {
+            Some(json!({ "role": "tool", "tool_call_id": call_id, "content": text }))
+        }
+        _ => None,
+    });
+    let results: Vec<Value> = results.collect();
+    if !results.is_empty() {
+        return results;
+    }
+    let calls: Vec<Value> = message.parts.iter().filter_map(call).collect();
+    let words = message.words();
+    let content = match message.has_image() {
+        true => message.parts.iter().filter_map(part).collect(),
+        false if words.is_empty() && !calls.is_empty() => Value::Null,
+        false => Value::String(words),
     };
-    json!({ "role": message.role.name(), "content": content })
+    let mut body = json!({ "role": message.role.name(), "content": content });
+    if !calls.is_empty() {
+        body["tool_calls"] = json!(calls);
+    }
+    vec![body]
 }
 
-fn part(part: &Part) -> Value {
+fn call(part: &Part) -> Option<Value> {
+    let Part::ToolCall(ToolCall { id, function }) = part else { return None };
+    let function = json!({ "name": function.name, "arguments": function.arguments });
+    Some(json!({ "id": id, "type": "function", "function": function }))
+}
+
+fn add_options(options: &ChatOptions, body: &mut Map<String, Value>) {
+    if !options.tools.is_empty() {
+        body.insert("tools".into(), options.tools.iter().map(tool).collect());
+    }
+    let choice = match &options.tool_choice {
+        ToolChoice::Auto => None,
+        ToolChoice::None => Some(json!("none")),
+        ToolChoice::Required => Some(json!("required")),
+        ToolChoice::Function(name) => Some(json!({ "type": "function", "function": { "name": name } })),
+    };
+    body.extend(choice.map(|choice| ("tool_choice".into(), choice)));
+    let format = match &options.format {
+        ResponseFormat::Text => None,
+        ResponseFormat::JsonObject => Some(json!({ "type": "json_object" })),
+        ResponseFormat::JsonSchema(schema) => {
+            Some(json!({ "type": "json_schema", "json_schema": json_schema(schema) }))
+        }
+    };
+    body.extend(format.map(|format| ("response_format".into(), format)));
+    if !options.stop.is_empty() {
+        body.insert("stop".into(), json!(options.stop));
+    }
+}
+
+fn tool(tool: &Tool) -> Value {
+    let mut function = json!({ "name": tool.name, "parameters": tool.parameters });
+    if let Some(description) = &tool.description {
+        function["description"] = json!(description);
+    }
+    if tool.strict {
+        function["strict"] = json!(true);
+    }
+    json!({ "type": "function", "function": function })
+}
+
+fn part(part: &Part) -> Option<Value> {
     match part {
-        Part::Text(text) => json!({ "type": "text", "text": text }),
-        Part::Image(image) => json!({ "type": "image_url", "image_url": { "url": image_url(image) } }),
+        Part::Text(text) => Some(json!({ "type": "text", "text": text })),
+        Part::Image(image) => Some(json!({ "type": "image_url", "image_url": { "url": image_url(image) } })),
+        Part::ToolCall(_) | Part::ToolResult(_) => None,
     }
 }
 
@@ -147,6 +215,7 @@ pub(crate) fn image_url(image: &Image) -> String {
 fn finish_reason(reason: &str) -> Result<FinishReason, ProviderError> {
     match reason {
         "length" => Ok(FinishReason::Length),
+        "tool_calls" => Ok(FinishReason::ToolCalls),
         "content_filter" => Err(content_refused("finish_reason content_filter")),
         // DeepSeek's; the text so far is not the answer.
         "insufficient_system_resource" => Err(ProviderError::new(
@@ -203,4 +272,18 @@ struct Choice {
 struct ChoiceMessage {
     content: Option<String>,
     refusal: Option<String>,
+    tool_calls: Option<Vec<ChoiceCall>>,
+}
+
+/// A call, or a piece of the call of that number.
+#[derive(Deserialize)]
+struct ChoiceCall {
+    index: Option<u64>,
+    function: Option<ChoiceFunction>,
+}
+
+#[derive(Default, Deserialize)]
+struct ChoiceFunction {
+    name: Option<String>,
+    arguments: Option<String>,
 }

@@ -155,6 +155,7 @@ fn documented_errors_are_told_apart() {
     check(400, "voice", RejectedRequest);
     check(404, "voice", RejectedRequest);
     check(400, "prompt", ContentRefused);
+    check(400, "policy", ContentRefused);
     check(401, "key", BadKey);
     check(401, "quota", QuotaExhausted);
     check(401, "activity", BadKey);

@@ -27,4 +27,5 @@ mod requests;
 mod retries;
 mod streams;
 mod subject;
+mod tools;
 mod usage;

@@ -130,6 +130,30 @@ async fn cut_answers_are_asked_for_again_where_it_costs_nothing() {
     }
 }
 
+/// What a vendor turned away is not on its bill; what it may have begun is.
+#[tokio::test]
+async fn what_may_be_charged_is_told() {
+    for subject in SUBJECTS {
+        for (status, may_be_free) in [(429, true), (503, true), (400, true), (401, true), (502, false)] {
+            let (call, _folder) = on_disk(subject.call());
+            let server = serving(vec![ResponseTemplate::new(status); 2]).await;
+            let error = made(&client(&call, &server.uri(), quick()), &call).await.unwrap_err();
+            let Exchange { repeat, .. } = media(&call).start(&call).unwrap();
+            let is_free = may_be_free || repeat == Repeat::Harmless;
+            assert_eq!(error.is_free, is_free, "{} {status}: {error}", subject.slug);
+        }
+        // Once it has answered, what follows is about work that it did.
+        if let [first, _, ..] = good(subject).as_slice() {
+            let (call, _folder) = on_disk(subject.call());
+            let server = serving(vec![first.clone(), ResponseTemplate::new(404)]).await;
+            let client = client(&call, &server.uri(), quick());
+            if let Ok(Made::Job(job)) = client.make(&call).await {
+                assert!(!client.poll(&call, &job.state).await.unwrap_err().is_free, "{}", subject.slug);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn oversized_answers_are_refused() {
     for subject in SUBJECTS {

@@ -145,7 +145,7 @@ fn tasks_are_taken_on_or_refused_by_code() {
     for file in ["accepted", "exists", "queued"] {
         let job = wait(next(&imagine(), &reply(&format!("midjourney/{file}.json"))).unwrap());
         assert_eq!((job.progress, job.poll_after_ms > 0), (None, true), "{file}");
-        assert_eq!(job.state.0, json!({ "task_id": "17954321098765432109" }), "{file}");
+        assert_eq!(job.state.0, json!({ "task_id": "17954321098765432109", "unknown_polls": 0 }), "{file}");
     }
     let check = |file: &str, kind: ProviderErrorKind| {
         let error = walk(&imagine(), &[reply(&format!("midjourney/{file}.json"))]).unwrap_err();
@@ -176,7 +176,10 @@ fn answers_that_name_no_task_are_malformed() {
         assert_eq!(walk(&imagine(), &[bytes(body)]).unwrap_err().kind, BadResponse, "{body}");
     }
     let number = bytes(r#"{"code":1,"result":17}"#);
-    assert_eq!(wait(next(&imagine(), &number).unwrap()).state.0, json!({ "task_id": "17" }));
+    assert_eq!(
+        wait(next(&imagine(), &number).unwrap()).state.0,
+        json!({ "task_id": "17", "unknown_polls": 0 })
+    );
 }
 
 #[test]
@@ -236,12 +239,39 @@ fn tasks_that_end_badly_are_told_apart() {
     check("refused", ContentRefused);
     check("banned_prompt", ContentRefused);
     check("without_result", BadResponse);
-    for (body, kind) in
-        [("", JobFailed), (" \n", JobFailed), ("null", JobFailed), ("{}", BadResponse), ("[]", BadResponse)]
-    {
+    for body in ["{}", "[]"] {
         let answers = [reply("midjourney/accepted.json"), bytes(body)];
-        assert_eq!(walk(&imagine(), &answers).unwrap_err().kind, kind, "{body:?}");
+        assert_eq!(walk(&imagine(), &answers).unwrap_err().kind, BadResponse, "{body:?}");
     }
+}
+
+/// A proxy may say that it took a task before it finds it itself.
+#[test]
+fn tasks_that_are_not_known_may_still_be() {
+    let call = imagine();
+    let accepted = wait(next(&call, &reply("midjourney/accepted.json")).unwrap()).state;
+    let look = |state: &JobState, body: &str| media(&call).next(&call, state, &bytes(body));
+    for body in ["", " \n", "null"] {
+        let mut state = accepted.clone();
+        let mut polls = 0;
+        let error = loop {
+            match look(&state, body) {
+                Ok(step) => state = restarted(wait(step)).state,
+                Err(error) => break error,
+            }
+            polls += 1;
+        };
+        assert_eq!((error.kind, polls), (JobFailed, 20), "{body:?}");
+    }
+    // One that is known again has all the time once more, as has one that an older version kept.
+    let unknown = wait(look(&accepted, "null").unwrap()).state;
+    assert_ne!(unknown, accepted);
+    let running = media(&call).next(&call, &unknown, &reply("midjourney/running.json")).unwrap();
+    assert_eq!(wait(running).state, accepted);
+    assert_eq!(
+        wait(look(&JobState(json!({ "task_id": "17" })), "null").unwrap()).state.0["unknown_polls"],
+        1
+    );
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn products_are_read_in_all_their_forms() {
         files: files(addresses),
         seed: Some(7),
         upstream_model: Some("black-forest-labs/flux-1.1-pro".to_owned()),
-        text: None,
+        ..Product::default()
     };
     let at = |name: &str| format!("https://replicate.delivery/xezq/abc/{name}");
     check(&flux(), "succeeded.json", flux_made(&[&at("output.jpg")]));

@@ -5,7 +5,7 @@ use domain::{
     id::GenerationId,
     params::Milli,
     port::{Answer, Call, FinishReason, Input, Usage},
-    text::{Image, Message, Part, Role, TextInput},
+    text::{ChatOptions, Image, Message, Part, Role, TextInput},
 };
 use http::StatusCode;
 use providers::{ADAPTERS, Adapter, ChatAdapter, Response};
@@ -91,6 +91,7 @@ impl Subject {
             max_output_tokens: 512,
             temperature: None,
             top_p: None,
+            options: ChatOptions::default(),
         };
         self.call_with(input, stream)
     }
@@ -115,11 +116,12 @@ impl Subject {
             max_output_tokens: 512,
             temperature: Some(Milli(700)),
             top_p: Some(Milli(950)),
+            options: ChatOptions::default(),
         };
         self.call_with(input, false)
     }
 
-    fn call_with(&self, input: TextInput, stream: bool) -> Call {
+    pub fn call_with(&self, input: TextInput, stream: bool) -> Call {
         let params = self.params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Call {
             generation_id: GenerationId(1),
@@ -140,6 +142,7 @@ impl Subject {
     pub fn answer(&self, finish_reason: FinishReason) -> Answer {
         Answer {
             text: TEXT.to_owned(),
+            tool_calls: Vec::new(),
             usage: Some(Usage { input_tokens: 21, cached_input_tokens: 16, output_tokens: 80 }),
             upstream_model: Some(self.upstream_model.to_owned()),
             finish_reason,

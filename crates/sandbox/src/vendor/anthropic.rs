@@ -3,6 +3,7 @@
 //! Shapes follow the vendor's published OpenAPI description; the wording of errors is what the service is seen to say.
 
 mod error;
+mod tools;
 
 use self::error::{classify, error_body};
 use super::{CREATED_RFC3339, chat::with};
@@ -28,8 +29,8 @@ const DIALECT: Dialect = Dialect {
         Part { kind: "text", read: text_part },
         Part { kind: "image", read: image_part },
         Part { kind: "document", read: silent_part },
-        Part { kind: "tool_use", read: silent_part },
-        Part { kind: "tool_result", read: silent_part },
+        Part { kind: "tool_use", read: tools::use_part },
+        Part { kind: "tool_result", read: tools::result_part },
         Part { kind: "thinking", read: silent_part },
         Part { kind: "redacted_thinking", read: silent_part },
     ],
@@ -109,7 +110,11 @@ impl Protocol for Messages {
         let ceiling = body.ceiling("max_tokens", 1)?;
         body.require("messages")?;
         refuse_system_role(&body)?;
-        let said = DIALECT.read(&body, "messages")?;
+        let mut said = DIALECT.read(&body, "messages")?;
+        let results = tools::check_order(&body)?;
+        if let Some(results) = &results {
+            said.hear_result(results);
+        }
         let system = match body.get("system") {
             Some(_) => count_words(&DIALECT.content(&body, "system")?),
             None => 0,
@@ -125,6 +130,7 @@ impl Protocol for Messages {
             input_words: said.words.saturating_add(system),
             ceiling,
             stream: body.flag("stream")?,
+            wishes: tools::read_wishes(&body, said.has_results)?,
             ..Ask::default()
         })
     }
@@ -136,7 +142,12 @@ impl Protocol for Messages {
                 return self.error(&Trouble::Overloaded, &turn.id).with_status(StatusCode::OK);
             }
             (false, Ending::Whole | Ending::Refused) => {
-                let content = json!([{"type": "text", "text": said(turn), "citations": null}]);
+                let content = match tools::calls(turn) {
+                    calls if calls.is_empty() => {
+                        json!([{"type": "text", "text": said(turn), "citations": null}])
+                    }
+                    calls => json!(calls),
+                };
                 Reply::json(StatusCode::OK, &message(turn, &content, true))
             }
         };
@@ -209,10 +220,16 @@ fn said(turn: &Turn) -> String {
     pieces.into_iter().take(count).collect()
 }
 
+/// Words of what is said, or of what functions are called with.
+fn spoken_words(turn: &Turn) -> usize {
+    if turn.answer.calls.is_empty() { count_words(&said(turn)) } else { turn.answer.words }
+}
+
 fn stop_reason(turn: &Turn) -> &'static str {
     match turn.ending {
         Ending::Refused => "refusal",
         _ if turn.answer.is_cut => "max_tokens",
+        _ if !turn.answer.calls.is_empty() => "tool_use",
         Ending::Whole | Ending::Broken => "end_turn",
     }
 }
@@ -231,7 +248,7 @@ fn stop_details(turn: &Turn) -> Option<Value> {
 fn message(turn: &Turn, content: &Value, is_finished: bool) -> Value {
     let model = &turn.ask.model;
     let snapshot = SNAPSHOTS.iter().find(|(alias, _)| alias == model).map(|(_, id)| *id);
-    let output_words = if is_finished { count_words(&said(turn)) } else { 1 };
+    let output_words = if is_finished { spoken_words(turn) } else { 1 };
     json!({
         "id": format!("msg_{}", turn.id),
         "type": "message",
@@ -258,31 +275,34 @@ fn usage(turn: &Turn, output_words: usize) -> Value {
 }
 
 fn frames(turn: &Turn) -> Frames {
-    let text = said(turn);
-    let delta = |piece: &str| {
-        let delta = json!({"type": "text_delta", "text": piece});
-        event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}))
-    };
-    let block = json!({"type": "text", "text": "", "citations": null});
     let stop = json!({
         "stop_reason": stop_reason(turn),
         "stop_sequence": null,
         "stop_details": stop_details(turn),
         "container": null,
     });
-    let usage = usage(turn, count_words(&text));
-    let frames = Frames {
-        opening: vec![
-            event(&json!({"type": "message_start", "message": message(turn, &json!([]), false)})),
-            event(&json!({"type": "content_block_start", "index": 0, "content_block": block})),
-            event(&json!({"type": "ping"})),
-        ],
-        deltas: pieces(&text).into_iter().map(delta).collect(),
-        closing: vec![
-            event(&json!({"type": "content_block_stop", "index": 0})),
-            event(&json!({"type": "message_delta", "delta": stop, "usage": usage})),
-            event(&json!({"type": "message_stop"})),
-        ],
+    let usage = usage(turn, spoken_words(turn));
+    let end =
+        [json!({"type": "message_delta", "delta": stop, "usage": usage}), json!({"type": "message_stop"})];
+    let start = event(&json!({"type": "message_start", "message": message(turn, &json!([]), false)}));
+    let ping = event(&json!({"type": "ping"}));
+    let text = said(turn);
+    let frames = if turn.answer.calls.is_empty() {
+        let delta = |piece: &str| {
+            let delta = json!({"type": "text_delta", "text": piece});
+            event(&json!({"type": "content_block_delta", "index": 0, "delta": delta}))
+        };
+        let block = json!({"type": "text", "text": "", "citations": null});
+        let begun = event(&json!({"type": "content_block_start", "index": 0, "content_block": block}));
+        let stop = json!({"type": "content_block_stop", "index": 0});
+        Frames {
+            opening: vec![start, begun, ping],
+            deltas: pieces(&text).into_iter().map(delta).collect(),
+            closing: std::iter::once(stop).chain(end).map(|json| event(&json)).collect(),
+        }
+    } else {
+        let deltas = tools::call_events(turn).iter().map(event).collect();
+        Frames { opening: vec![start, ping], deltas, closing: end.iter().map(event).collect() }
     };
     match turn.ending {
         Ending::Broken => frames.broken_by(event(&error_body(&Trouble::Overloaded, &turn.id))),

@@ -2,7 +2,9 @@
 //!
 //! The vendor publishes no description; shapes follow its documentation and what the service is seen to send.
 
-use super::chat::{Completion, PARTS, admit_bearer, read_stream, with};
+use super::chat::{
+    Abilities, Completion, PARTS, admit_bearer, call_deltas, read_stream, read_wishes, whole_calls, with,
+};
 use crate::{
     answer::{Ask, pieces},
     conversation::Dialect,
@@ -21,6 +23,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 const DIALECT: Dialect = Dialect { roles: &["system", "user", "assistant", "tool"], parts: &PARTS };
+
+const ABILITIES: Abilities = Abilities { takes_schema: false, needs_word_json: true, max_stops: 16 };
 
 /// What the service sends while a request waits for its turn.
 const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
@@ -57,7 +61,12 @@ impl Protocol for Chat {
         if !model.starts_with("deepseek-") {
             return Err(Trouble::UnknownModel(model.to_owned()));
         }
+        if thinks {
+            require_thoughts(&body)?;
+        }
+        let wishes = read_wishes(&body, &said, &ABILITIES)?;
         let mut ask = Ask {
+            wishes,
             model: model.to_owned(),
             prompt: said.prompt,
             input_words: said.words,
@@ -78,11 +87,14 @@ impl Protocol for Chat {
         if turn.ask.stream {
             return Reply::events(frames(turn, &completion));
         }
-        let message = json!({
+        let mut message = json!({
             "role": "assistant",
             "content": turn.answer.text,
             "reasoning_content": thinking(turn),
         });
+        if let Some(calls) = whole_calls(turn) {
+            message = with(message, "tool_calls", &calls);
+        }
         let body = completion.whole(&message, finish_reason(turn), &usage(turn));
         with_blank_lines(Reply::json(StatusCode::OK, &body))
     }
@@ -97,6 +109,17 @@ impl Protocol for Chat {
         }});
         Reply::json(status, &body)
     }
+}
+
+/// While it thinks, the service wants what it thought before it called a function back with what that gave.
+fn require_thoughts(body: &Object<'_>) -> Result<(), Trouble> {
+    let has = |message: &Value, name: &str| message.get(name).is_some_and(|value| !value.is_null());
+    let is_thoughtless = |message: &Value| has(message, "tool_calls") && !has(message, "reasoning_content");
+    if !body.require_list("messages")?.iter().any(is_thoughtless) {
+        return Ok(());
+    }
+    let message = "Missing `reasoning_content` field in an assistant message with tool calls.";
+    Err(body.wrong("messages", Why::Other(message.to_owned())).into())
 }
 
 /// While a request waits, the service writes empty lines before the body.
@@ -116,6 +139,7 @@ fn finish_reason(turn: &Turn) -> &'static str {
     match turn.ending {
         Ending::Broken => "insufficient_system_resource",
         _ if turn.answer.is_cut => "length",
+        _ if !turn.answer.calls.is_empty() => "tool_calls",
         Ending::Whole | Ending::Refused => "stop",
     }
 }
@@ -144,6 +168,7 @@ fn frames(turn: &Turn, completion: &Completion<'_>) -> Frames {
         None => chunk(&json!({"content": piece})),
     };
     let mut deltas: Vec<Bytes> = pieces(&turn.answer.text).into_iter().map(delta).collect();
+    deltas.extend(call_deltas(turn).iter().map(chunk));
     if turn.ending == Ending::Broken {
         deltas.truncate(deltas.len().div_ceil(2));
     }

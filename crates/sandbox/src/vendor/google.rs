@@ -5,6 +5,7 @@
 
 mod error;
 mod request;
+mod tools;
 
 use crate::{
     answer::{Ask, pieces},
@@ -120,12 +121,16 @@ fn response(turn: &Turn, name: &str, value: &Value, usage: &Value) -> Value {
     })
 }
 
-fn candidates(text: &str, finish_reason: Option<&str>) -> Value {
-    let mut candidate = json!({"index": 0, "content": {"role": "model", "parts": [{"text": text}]}});
+fn candidates(parts: &Value, finish_reason: Option<&str>) -> Value {
+    let mut candidate = json!({"index": 0, "content": {"role": "model", "parts": parts}});
     if let (Some(finish_reason), Some(map)) = (finish_reason, candidate.as_object_mut()) {
         map.insert("finishReason".to_owned(), json!(finish_reason));
     }
     json!([candidate])
+}
+
+fn text_parts(text: &str) -> Value {
+    json!([{"text": text}])
 }
 
 fn finish_reason(turn: &Turn) -> &'static str {
@@ -133,7 +138,11 @@ fn finish_reason(turn: &Turn) -> &'static str {
 }
 
 fn whole(turn: &Turn) -> Value {
-    let candidates = candidates(&turn.answer.text, Some(finish_reason(turn)));
+    let parts = match tools::calls(turn) {
+        calls if calls.is_empty() => text_parts(&turn.answer.text),
+        calls => json!(calls),
+    };
+    let candidates = candidates(&parts, Some(finish_reason(turn)));
     response(turn, "candidates", &candidates, &usage(turn, turn.answer.words))
 }
 
@@ -166,14 +175,17 @@ fn frames(turn: &Turn) -> Frames {
     if turn.ending == Ending::Refused {
         return Frames { closing: vec![frame(&blocked(turn))], ..Frames::default() };
     }
-    let delta = |piece: &str| {
+    let delta = |parts: &Value| {
         // The count that the service gives in mid-stream is not the final one.
-        frame(&response(turn, "candidates", &candidates(piece, None), &usage(turn, 1)))
+        frame(&response(turn, "candidates", &candidates(parts, None), &usage(turn, 1)))
     };
-    let last = candidates("", Some(finish_reason(turn)));
+    let texts = pieces(&turn.answer.text).into_iter().map(text_parts);
+    // A call comes in one piece.
+    let calls = tools::calls(turn).into_iter().map(|call| json!([call]));
+    let last = candidates(&text_parts(""), Some(finish_reason(turn)));
     let frames = Frames {
         opening: Vec::new(),
-        deltas: pieces(&turn.answer.text).into_iter().map(delta).collect(),
+        deltas: texts.chain(calls).map(|parts| delta(&parts)).collect(),
         closing: vec![frame(&response(turn, "candidates", &last, &usage(turn, turn.answer.words)))],
     };
     match turn.ending {

@@ -104,12 +104,10 @@ impl Endpoint for Create {
         let fault: Option<Fault> = call.take_result_fault();
         let url = call.service.result_url(&call.order.recipe, fault);
         let output = json!({ self.0.name(): url });
-        let job = Job::new(id.clone(), call.order.request.take(), output, fault);
+        let job = Job::new(id, call.order.request.take(), output, fault);
+        let job = job.with_callback(call.order.callback_url.take().into());
         let shown = generation(&job);
-        call.service.jobs.insert(id.clone(), job);
-        if let Some(url) = call.order.callback_url.take() {
-            callback(url).follow(&call.service, id);
-        }
+        call.service.begin(job, tells);
         Reply::json(StatusCode::CREATED, &shown)
     }
 
@@ -151,16 +149,16 @@ impl Endpoint for Existing<'_> {
     }
 }
 
-/// Told when it begins and when it ends; the receiver must answer exactly 200.
-fn callback(url: String) -> Callback {
-    Callback {
-        url,
+/// Tells when a job begins and when it ends; the receiver must answer exactly 200.
+pub(super) fn tells(_: &Arc<Service>, job: &Job) -> Option<Callback> {
+    Some(Callback {
+        url: job.callback.as_str()?.to_owned(),
         message: Box::new(|job| (job.stage() != Stage::Waiting).then(|| generation(job))),
         has_arrived: |status| status == 200,
         pauses_ms: &[100, 100, 100],
         secret: None,
         is_untidy: false,
-    }
+    })
 }
 
 /// The 24 digits of a request as a UUID that looks like a random one.

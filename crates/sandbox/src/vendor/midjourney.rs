@@ -93,10 +93,7 @@ impl Endpoint for Submit {
         let fault = call.take_result_fault();
         let output = call.order.makes.output(&call.service, fault);
         let job = Job::new(id.clone(), call.order.request.take(), output, fault);
-        call.service.jobs.insert(id.clone(), job);
-        if let Some(url) = call.order.notify_hook.take() {
-            notify(url).follow(&call.service, id.clone());
-        }
+        call.service.begin(job.with_callback(call.order.notify_hook.take().into()), tells);
         let body = json!({"code": 1, "description": "提交成功", "result": id, "properties": {}});
         Reply::json(StatusCode::OK, &body)
     }
@@ -142,14 +139,14 @@ impl Endpoint for Existing<'_> {
     }
 }
 
-/// Told at every change, never again when it does not arrive, and not in good order.
-fn notify(url: String) -> Callback {
-    Callback {
-        url,
+/// Tells of every change, never again when it does not arrive, and not in good order.
+pub(super) fn tells(_: &Arc<Service>, job: &Job) -> Option<Callback> {
+    Some(Callback {
+        url: job.callback.as_str()?.to_owned(),
         message: Box::new(|job| (job.stage() != Stage::Waiting).then(|| task::shown(job))),
         has_arrived: |_| true,
         pauses_ms: &[],
         secret: None,
         is_untidy: true,
-    }
+    })
 }

@@ -10,6 +10,8 @@ mod models;
 mod output;
 mod predictions;
 
+pub(super) use predictions::tells;
+
 use crate::{
     WEBHOOK_SECRET,
     endpoint::{self, Call, Endpoint},

@@ -2,7 +2,10 @@
 //!
 //! Shapes follow the vendor's documentation and what the service is seen to send.
 
-use super::chat::{Completion, PARTS, admit_bearer, read_stream, refuse_several, with};
+use super::chat::{
+    Abilities, Completion, PARTS, admit_bearer, call_deltas, read_stream, read_wishes, refuse_several,
+    whole_calls, with,
+};
 use crate::{
     answer::{Ask, count_words, pieces},
     conversation::Dialect,
@@ -16,8 +19,11 @@ use axum::{
     Router,
     http::{HeaderMap, StatusCode},
 };
+use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+const ABILITIES: Abilities = Abilities { takes_schema: true, needs_word_json: false, max_stops: 4 };
 
 const DIALECT: Dialect = Dialect { roles: &["system", "user", "assistant", "tool"], parts: &PARTS };
 
@@ -55,7 +61,9 @@ impl Protocol for Chat {
         body.decimal("top_p", 0.0, 1.0)?;
         refuse_several(&body)?;
         let old_ceiling = body.ceiling("max_tokens", 1)?;
+        let wishes = read_wishes(&body, &said, &ABILITIES)?;
         let mut ask = Ask {
+            wishes,
             model: model.to_owned(),
             prompt: said.prompt,
             input_words: said.words,
@@ -82,7 +90,10 @@ impl Protocol for Chat {
         if turn.ending == Ending::Broken {
             return self.error(&Trouble::Internal, &turn.id).with_status(StatusCode::OK);
         }
-        let message = json!({"role": "assistant", "content": turn.answer.text, "refusal": null});
+        let mut message = json!({"role": "assistant", "content": turn.answer.text, "refusal": null});
+        if let Some(calls) = whole_calls(turn) {
+            message = with(message, "tool_calls", &calls);
+        }
         let body = completion.whole(&message, finish_reason(turn), &usage(turn, turn.answer.words));
         finished(Reply::json(StatusCode::OK, &body), &turn.id)
     }
@@ -119,7 +130,11 @@ fn refuse_unsupported(body: &Object<'_>, model: &str) -> Result<(), Trouble> {
 }
 
 fn finish_reason(turn: &Turn) -> &'static str {
-    if turn.answer.is_cut { "length" } else { "stop" }
+    match () {
+        () if turn.answer.is_cut => "length",
+        () if !turn.answer.calls.is_empty() => "tool_calls",
+        () => "stop",
+    }
 }
 
 /// Usage after so many words. Unlike elsewhere, `completion_tokens` leaves the thinking out, and the total has it in.
@@ -153,8 +168,10 @@ fn frames(turn: &Turn, completion: &Completion<'_>) -> Frames {
         let chunk = completion.chunk(&json!({"content": piece}), None);
         data(&with(chunk, "usage", &usage(turn, words)))
     };
-    let deltas = pieces(&turn.answer.text).into_iter().map(&mut delta).collect();
+    let mut deltas: Vec<Bytes> = pieces(&turn.answer.text).into_iter().map(&mut delta).collect();
     let all = usage(turn, turn.answer.words);
+    let calls = call_deltas(turn).into_iter();
+    deltas.extend(calls.map(|delta| data(&with(completion.chunk(&delta, None), "usage", &all))));
     let first = completion.chunk(&json!({"role": "assistant", "content": ""}), None);
     let last = completion.chunk(&json!({}), Some(finish_reason(turn)));
     let mut closing = vec![data(&with(last, "usage", &all))];

@@ -59,9 +59,9 @@ async fn it_counts_requests() {
     assert_eq!(shown["anthropic"], json!({"requests": 3, "pending": []}));
     assert_eq!(shown["xai"], json!({"requests": 0, "pending": [{"fault": "cut", "times": 7}]}));
     let services: Vec<&String> = shown.as_object().unwrap().keys().collect();
-    let mut vendors: Vec<&str> = sandbox::vendors().collect();
-    vendors.sort_unstable();
-    assert_eq!(services, vendors);
+    let mut known: Vec<&str> = sandbox::vendors().chain(sandbox::payment_services()).collect();
+    known.sort_unstable();
+    assert_eq!(services, known);
 }
 
 #[tokio::test]
@@ -82,7 +82,8 @@ async fn wrong_commands_are_told_what_is_allowed() {
         let got = lab.control(&command).await;
         assert_eq!(got.status, 422, "{command}: {got:?}");
         let allowed = &got.json()["allowed"];
-        assert_eq!(allowed["service"], json!(sandbox::vendors().collect::<Vec<_>>()));
+        let services: Vec<&str> = sandbox::vendors().chain(sandbox::payment_services()).collect();
+        assert_eq!(allowed["service"], json!(services));
         assert!(allowed["fault"].as_array().unwrap().contains(&json!("error-in-200")));
         assert_eq!(allowed["times"], "1..1000");
     }

@@ -1,12 +1,16 @@
 //! A running sandbox with a client, and the endpoints to try on it.
 
+use domain::port::Clock;
 use reqwest::{
     Client, Method, RequestBuilder,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
-use sandbox::Sandbox;
+use sandbox::{Folder, NotificationTargets, Options, Sandbox};
 use serde_json::{Value, json};
-use std::sync::Once;
+use std::{
+    path::Path,
+    sync::{Arc, Once},
+};
 
 /// A sandbox of its own, with a client.
 pub struct Lab {
@@ -138,10 +142,20 @@ impl Endpoint {
 
 impl Lab {
     pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    pub async fn start_with(options: Options) -> Self {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-        let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let sandbox = Sandbox::start_with(([127, 0, 0, 1], 0).into(), options).await.unwrap();
         Self { sandbox, client: Client::new() }
+    }
+
+    /// Starts one that goes on where the last one on that folder was.
+    pub async fn start_on(folder: &Path, clock: Arc<dyn Clock>, notifications: NotificationTargets) -> Self {
+        let folder = Folder::open(folder.to_owned()).await.unwrap();
+        Self::start_with(Options { clock: Some(clock), notifications, folder: Some(folder) }).await
     }
 
     /// A request with the vendor's own headers.

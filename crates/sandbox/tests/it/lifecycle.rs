@@ -5,7 +5,7 @@ use reqwest::Method;
 use std::time::{Duration, Instant};
 
 #[tokio::test]
-async fn every_vendor_has_a_base_url() {
+async fn every_service_has_a_base_url() {
     let lab = Lab::start().await;
     let addr = lab.sandbox.addr();
     let urls: Vec<String> = sandbox::vendors().filter_map(|vendor| lab.sandbox.base_url(vendor)).collect();
@@ -24,6 +24,11 @@ async fn every_vendor_has_a_base_url() {
             "midjourney",
         ]
         .map(|path| format!("http://{addr}/{path}"))
+    );
+    let urls = sandbox::payment_services().filter_map(|service| lab.sandbox.base_url(service));
+    assert_eq!(
+        urls.collect::<Vec<_>>(),
+        ["yookassa/v3", "telegram"].map(|path| format!("http://{addr}/{path}"))
     );
     assert_eq!(lab.sandbox.base_url("acme"), None);
 }

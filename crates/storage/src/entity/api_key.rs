@@ -11,6 +11,9 @@ pub(crate) struct Model {
     pub(crate) prefix: String,
     pub(crate) created_at_ms: i64,
     pub(crate) revoked_at_ms: Option<i64>,
+    pub(crate) monthly_budget_tokens: Option<i64>,
+    pub(crate) expires_at_ms: Option<i64>,
+    pub(crate) last_used_at_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,6 +11,9 @@ pub(crate) struct Model {
     pub(crate) allowance_tokens: i64,
     pub(crate) starts_at_ms: i64,
     pub(crate) ends_at_ms: i64,
+    pub(crate) subscription_id: Option<i64>,
+    pub(crate) cycle_index: Option<i64>,
+    pub(crate) payment_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

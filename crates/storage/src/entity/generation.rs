@@ -23,6 +23,9 @@ pub(crate) struct Model {
     pub(crate) vendor_cost_micro_usd: Option<i64>,
     pub(crate) result_metadata: Option<String>,
     pub(crate) error_details: Option<String>,
+    pub(crate) key_month: Option<i64>,
+    pub(crate) held_balance_tokens: Option<i64>,
+    pub(crate) balance_tokens: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -13,6 +13,12 @@ pub(crate) struct Model {
     pub(crate) cycle_plan: Option<String>,
     pub(crate) cycle_starts_at_ms: Option<i64>,
     pub(crate) cycle_ends_at_ms: Option<i64>,
+    pub(crate) cycle_plan_until_ms: Option<i64>,
+    pub(crate) owed_tokens: i64,
+    pub(crate) hour_started_at_ms: i64,
+    pub(crate) hour_count: i64,
+    pub(crate) day_started_at_ms: i64,
+    pub(crate) day_count: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,12 +1,12 @@
 //! One transaction's worth of commands: load what they touch, apply the rules, write what changed.
 
-use super::{Completion, rows};
+use super::{Completion, admission, rows};
 use crate::entity::{cycle, generation, generation_content, ledger_entry, wallet};
 use domain::{
     id::{AccountId, GenerationId},
     ledger::{
-        Book, Changes, Command, EndedHold, Outcome, Reason, Refusal, Resolution, StoredHold, Wallet,
-        WalletChange,
+        Book, Changes, Command, EndedHold, Loaded, Outcome, Reason, Refusal, Resolution, SettledHold,
+        StoredHold, Wallet, WalletChange,
     },
     time::Timestamp,
 };
@@ -28,7 +28,9 @@ pub(crate) async fn run<C: ConnectionTrait>(
     let wallets = lock_wallets(db, accounts).await?;
     let holds = load_holds(db, &commands).await?;
     let sources = load_sources(db, &commands).await?;
-    let mut book = Book::new(now, wallets, holds, sources);
+    let key_uses = admission::load_key_uses(db, &commands, &holds).await?;
+    let bound = admission::load_bound(db, &commands).await?;
+    let mut book = Book::new(now, Loaded { wallets, holds, sources, key_uses, bound });
     let outcomes = commands.into_iter().map(|command| book.apply(command)).collect();
     write(db, book.into_changes()).await?;
     Ok(outcomes)
@@ -72,24 +74,21 @@ fn generation_is(account_id: AccountId, generation_id: GenerationId) -> Conditio
         .add(generation::Column::Id.eq(generation_id.0))
 }
 
-/// The sources of grants and allowances among `commands` that stand in the entries already.
+/// The sources of what `commands` give and take that stand in the entries already.
 async fn load_sources<C: ConnectionTrait>(
     db: &C,
     commands: &[Command<Completion>],
 ) -> Result<BTreeSet<(AccountId, Reason, i64)>, DbErr> {
     let mut condition = Condition::any();
     for command in commands {
-        let (reason, source_id) = match command {
-            Command::Grant { grant_id, reason, .. } => (*reason, grant_id.0),
-            Command::OpenCycle(open) => (Reason::Allowance, open.cycle.id.0),
-            _ => continue,
-        };
-        condition = condition.add(
-            Condition::all()
-                .add(ledger_entry::Column::AccountId.eq(command.account_id().0))
-                .add(ledger_entry::Column::Reason.eq(reason.name()))
-                .add(ledger_entry::Column::SourceId.eq(source_id)),
-        );
+        for (reason, source_id) in command.sources() {
+            condition = condition.add(
+                Condition::all()
+                    .add(ledger_entry::Column::AccountId.eq(command.account_id().0))
+                    .add(ledger_entry::Column::Reason.eq(reason.name()))
+                    .add(ledger_entry::Column::SourceId.eq(source_id)),
+            );
+        }
     }
     if condition.is_empty() {
         return Ok(BTreeSet::new());
@@ -106,12 +105,14 @@ async fn write<C: ConnectionTrait>(db: &C, changes: Changes<Completion>) -> Resu
         write_wallet(db, change).await?;
     }
     if !changes.holds.is_empty() {
+        admission::write_bindings(db, &changes.holds).await?;
         let rows = changes.holds.into_iter().map(rows::generation_row);
         generation::Entity::insert_many(rows).exec_without_returning(db).await?;
     }
     let mut contents = Vec::new();
-    for ended in changes.resolutions {
-        contents.extend(write_resolution(db, ended).await?);
+    admission::write_key_uses(db, changes.key_uses).await?;
+    for settled in changes.resolutions {
+        contents.extend(write_resolution(db, settled).await?);
     }
     if !contents.is_empty() {
         generation_content::Entity::insert_many(contents).exec_without_returning(db).await?;
@@ -143,6 +144,11 @@ async fn write_wallet<C: ConnectionTrait>(db: &C, change: &WalletChange) -> Resu
         .filter(wallet::Column::PermanentAvailable.eq(before.permanent_available))
         .filter(wallet::Column::PlanHeld.eq(before.plan_held))
         .filter(wallet::Column::PermanentHeld.eq(before.permanent_held))
+        .filter(wallet::Column::OwedTokens.eq(before.owed_tokens))
+        .filter(wallet::Column::HourStartedAtMs.eq(before.hour_started_at_ms))
+        .filter(wallet::Column::HourCount.eq(before.hour_count))
+        .filter(wallet::Column::DayStartedAtMs.eq(before.day_started_at_ms))
+        .filter(wallet::Column::DayCount.eq(before.day_count))
         .filter(same_cycle)
         .exec(db)
         .await?;
@@ -152,11 +158,14 @@ async fn write_wallet<C: ConnectionTrait>(db: &C, change: &WalletChange) -> Resu
 /// Ends a hold's row, which must still be pending. Gives back the contents to store of one that completed.
 async fn write_resolution<C: ConnectionTrait>(
     db: &C,
-    ended: EndedHold<Completion>,
+    settled: SettledHold<Completion>,
 ) -> Result<Option<generation_content::ActiveModel>, DbErr> {
-    let EndedHold { account_id, generation_id, ended_at, resolution } = ended;
-    let mut row =
-        generation::ActiveModel { completed_at_ms: Set(Some(ended_at.unix_ms())), ..Default::default() };
+    let EndedHold { account_id, generation_id, ended_at, resolution } = settled.ended;
+    let mut row = generation::ActiveModel {
+        completed_at_ms: Set(Some(ended_at.unix_ms())),
+        balance_tokens: Set(Some(settled.balance_tokens)),
+        ..Default::default()
+    };
     let content = match resolution {
         Resolution::Completed(completion) => {
             row.status = Set("completed".to_owned());
@@ -177,6 +186,10 @@ async fn write_resolution<C: ConnectionTrait>(
             row.error_code = Set(Some(failure.error_code));
             row.error_message = Set(Some(failure.message));
             row.error_details = Set(failure.details);
+            // What it may have cost stays on the vendor's bill otherwise.
+            if failure.is_free {
+                row.vendor_cost_micro_usd = Set(None);
+            }
             None
         }
     };

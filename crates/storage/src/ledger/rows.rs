@@ -2,16 +2,19 @@
 
 use crate::{
     Error,
-    entity::{cycle, generation, ledger_entry, wallet},
+    entity::{cycle, generation, key_use, ledger_entry, wallet},
 };
 use domain::{
-    id::{AccountId, CycleId, GenerationId},
-    ledger::{Cycle, Entry, NewHold, OpenCycle, Split, StoredHold, Wallet},
-    time::Timestamp,
+    id::{AccountId, CycleId, GenerationId, KeyId},
+    ledger::{
+        Cycle, Entry, KeyUse, KeyUseChange, NewHold, OpenCycle, RateWindow, RateWindows, Split, StoredHold,
+        Wallet,
+    },
+    time::{Month, Timestamp},
 };
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
 
-pub(super) fn wallet_from(row: wallet::Model) -> Result<Wallet, Error> {
+pub(crate) fn wallet_from(row: wallet::Model) -> Result<Wallet, Error> {
     let cycle = match (row.cycle_id, row.cycle_plan, row.cycle_starts_at_ms, row.cycle_ends_at_ms) {
         (None, None, None, None) => None,
         (Some(id), Some(plan), Some(starts_at_ms), Some(ends_at_ms)) => Some(Cycle {
@@ -19,6 +22,7 @@ pub(super) fn wallet_from(row: wallet::Model) -> Result<Wallet, Error> {
             plan,
             starts_at: Timestamp::from_unix_ms(starts_at_ms),
             ends_at: Timestamp::from_unix_ms(ends_at_ms),
+            plan_until: Timestamp::from_unix_ms(row.cycle_plan_until_ms.unwrap_or(ends_at_ms)),
         }),
         _ => return Err(Error::BadRow(format!("wallets, account {}", row.account_id))),
     };
@@ -28,8 +32,17 @@ pub(super) fn wallet_from(row: wallet::Model) -> Result<Wallet, Error> {
         permanent_available: row.permanent_available,
         plan_held: row.plan_held,
         permanent_held: row.permanent_held,
+        owed_tokens: row.owed_tokens,
         cycle,
+        rate: RateWindows {
+            hour: rate_window(row.hour_started_at_ms, row.hour_count),
+            day: rate_window(row.day_started_at_ms, row.day_count),
+        },
     })
+}
+
+const fn rate_window(started_at_ms: i64, count: i64) -> RateWindow {
+    RateWindow { started_at: Timestamp::from_unix_ms(started_at_ms), count }
 }
 
 pub(super) fn wallet_row(wallet: &Wallet) -> wallet::Model {
@@ -44,6 +57,12 @@ pub(super) fn wallet_row(wallet: &Wallet) -> wallet::Model {
         cycle_plan: cycle.map(|cycle| cycle.plan.clone()),
         cycle_starts_at_ms: cycle.map(|cycle| cycle.starts_at.unix_ms()),
         cycle_ends_at_ms: cycle.map(|cycle| cycle.ends_at.unix_ms()),
+        cycle_plan_until_ms: cycle.map(|cycle| cycle.plan_until.unix_ms()),
+        owed_tokens: wallet.owed_tokens,
+        hour_started_at_ms: wallet.rate.hour.started_at.unix_ms(),
+        hour_count: wallet.rate.hour.count,
+        day_started_at_ms: wallet.rate.day.started_at.unix_ms(),
+        day_count: wallet.rate.day.count,
     }
 }
 
@@ -63,7 +82,8 @@ pub(super) fn stored_hold(row: &generation::Model) -> ((AccountId, GenerationId)
         "pending" => None,
         status => Some(status == "completed"),
     };
-    let hold = StoredHold { split, cycle_id: row.cycle_id.map(CycleId), completed };
+    let key_month = row.key_month.map(|month| (KeyId(row.key_id), Month(month)));
+    let hold = StoredHold { split, cycle_id: row.cycle_id.map(CycleId), completed, key_month };
     ((AccountId(row.account_id), GenerationId(row.id)), hold)
 }
 
@@ -84,9 +104,26 @@ pub(super) fn generation_row(hold: NewHold) -> generation::ActiveModel {
         completed_at_ms: Set(None),
         error_code: Set(None),
         error_message: Set(None),
-        vendor_cost_micro_usd: Set(None),
+        vendor_cost_micro_usd: Set(hold.request.vendor_cost_micro_usd),
         result_metadata: Set(None),
         error_details: Set(None),
+        key_month: Set(hold.key_month.map(|month| month.0)),
+        held_balance_tokens: Set(Some(hold.balance_tokens)),
+        balance_tokens: Set(None),
+    }
+}
+
+pub(super) fn key_use_from(row: &key_use::Model) -> ((AccountId, KeyId), KeyUse) {
+    let used = KeyUse { month: Month(row.month), used_tokens: row.used_tokens };
+    ((AccountId(row.account_id), KeyId(row.key_id)), used)
+}
+
+pub(super) fn key_use_row(change: KeyUseChange) -> key_use::Model {
+    key_use::Model {
+        account_id: change.account_id.0,
+        key_id: change.key_id.0,
+        month: change.after.month.0,
+        used_tokens: change.after.used_tokens,
     }
 }
 
@@ -98,6 +135,9 @@ pub(super) fn cycle_row(open: OpenCycle) -> cycle::ActiveModel {
         allowance_tokens: Set(open.allowance_tokens),
         starts_at_ms: Set(open.cycle.starts_at.unix_ms()),
         ends_at_ms: Set(open.cycle.ends_at.unix_ms()),
+        subscription_id: Set(open.paid_by.map(|paid| paid.subscription_id.0)),
+        cycle_index: Set(open.paid_by.map(|paid| paid.cycle_index)),
+        payment_id: Set(open.paid_by.map(|paid| paid.payment_id.0)),
     }
 }
 

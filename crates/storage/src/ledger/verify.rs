@@ -35,7 +35,9 @@ const WALLETS: &str = "
             CAST(SUM(CASE WHEN credit = 'plan' THEN amount_tokens WHEN debit = 'plan' THEN -amount_tokens ELSE 0 END)
                 AS BIGINT) AS plan,
             CAST(SUM(CASE WHEN credit = 'permanent' THEN amount_tokens WHEN debit = 'permanent' THEN -amount_tokens
-                ELSE 0 END) AS BIGINT) AS permanent
+                ELSE 0 END) AS BIGINT) AS permanent,
+            CAST(SUM(CASE WHEN debit = 'owed' THEN amount_tokens WHEN credit = 'owed' THEN -amount_tokens ELSE 0 END)
+                AS BIGINT) AS owed
         FROM ledger_entries GROUP BY account_id
     ), held AS (
         SELECT account_id, CAST(SUM(plan_tokens) AS BIGINT) AS plan,
@@ -47,7 +49,8 @@ const WALLETS: &str = "
             w.permanent_available + w.permanent_held AS permanent_has,
             COALESCE(moved.permanent, 0) AS permanent_replayed,
             w.plan_held AS plan_held_has, COALESCE(held.plan, 0) AS plan_held_open,
-            w.permanent_held AS permanent_held_has, COALESCE(held.permanent, 0) AS permanent_held_open
+            w.permanent_held AS permanent_held_has, COALESCE(held.permanent, 0) AS permanent_held_open,
+            w.owed_tokens AS owed_has, COALESCE(moved.owed, 0) AS owed_replayed
         FROM wallets w
             LEFT JOIN moved ON moved.account_id = w.account_id
             LEFT JOIN held ON held.account_id = w.account_id
@@ -55,6 +58,7 @@ const WALLETS: &str = "
     SELECT * FROM compared
     WHERE plan_has <> plan_replayed OR permanent_has <> permanent_replayed
         OR plan_held_has <> plan_held_open OR permanent_held_has <> permanent_held_open
+        OR owed_has <> owed_replayed
     ORDER BY account_id LIMIT 100";
 
 /// Generations whose charge is not their price (completed), or not nothing (the others), bucket by bucket.
@@ -82,6 +86,20 @@ const STRAYS: &str = "
         LEFT JOIN generations g ON g.account_id = e.account_id AND g.id = e.source_id
     WHERE w.account_id IS NULL OR (e.reason IN ('charge', 'late_release') AND g.id IS NULL)
     ORDER BY e.account_id, e.source_id LIMIT 100";
+
+/// Keys whose used tokens are not what their generations of that month hold and have spent.
+const KEYS: &str = "
+    WITH counted AS (
+        SELECT account_id, key_id, key_month, CAST(SUM(price_tokens) AS BIGINT) AS used_tokens
+        FROM generations WHERE key_month IS NOT NULL AND status <> 'failed'
+        GROUP BY account_id, key_id, key_month
+    )
+    SELECT u.account_id, u.key_id, u.used_tokens, COALESCE(counted.used_tokens, 0) AS counted_tokens
+    FROM key_uses u
+        LEFT JOIN counted ON counted.account_id = u.account_id AND counted.key_id = u.key_id
+            AND counted.key_month = u.month
+    WHERE u.used_tokens <> COALESCE(counted.used_tokens, 0)
+    ORDER BY u.account_id, u.key_id LIMIT 100";
 
 pub(super) async fn run(db: &Db) -> Result<VerifyReport, Error> {
     let snapshot = db.begin_snapshot().await?;
@@ -111,6 +129,12 @@ pub(super) async fn run(db: &Db) -> Result<VerifyReport, Error> {
         let message = format!("an entry of reason {reason} has no source {}", number(&row, "source_id")?);
         report.problems.push(VerifyProblem { account_id: number(&row, "account_id")?, message });
     }
+    for row in rows(&snapshot, KEYS).await? {
+        let (key, used) = (number(&row, "key_id")?, number(&row, "used_tokens")?);
+        let counted = number(&row, "counted_tokens")?;
+        let message = format!("key {key} has used {used} tokens of its month, its generations {counted}");
+        report.problems.push(VerifyProblem { account_id: number(&row, "account_id")?, message });
+    }
     Ok(report)
 }
 
@@ -121,6 +145,7 @@ fn differing(row: &QueryResult) -> Result<String, Error> {
         ("permanent tokens", "permanent_has", "permanent_replayed"),
         ("held plan tokens", "plan_held_has", "plan_held_open"),
         ("held permanent tokens", "permanent_held_has", "permanent_held_open"),
+        ("owed tokens", "owed_has", "owed_replayed"),
     ];
     let mut differences = Vec::new();
     for (what, has, replayed) in pairs {

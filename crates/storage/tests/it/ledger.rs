@@ -95,7 +95,7 @@ async fn a_grant_is_given_once(database: TestDatabase) {
     let grant_id = GrantId(bench.id().await);
     let grant = Command::Grant { account_id: account, grant_id, reason: Reason::Grant, amount_tokens: 10 };
     for _ in 0..3 {
-        bench.storage.ledger().grant(grant.clone()).await.unwrap();
+        bench.storage.ledger().run(grant.clone()).await.unwrap();
     }
     assert_eq!(bench.buckets(account).await, [0, 15, 0, 0]);
     bench.assert_verifies().await;
@@ -105,10 +105,10 @@ async fn a_cycle_is_opened_once(database: TestDatabase) {
     let bench = Bench::new(&database).await;
     let account = bench.account(0, 5).await;
     let open = bench.cycle(account, 10).await;
-    bench.storage.ledger().open_cycle(open.clone()).await.unwrap();
+    bench.storage.ledger().run(Command::OpenCycle(open.clone())).await.unwrap();
     let hold = bench.hold(account, 4).await.unwrap();
     bench.complete(hold).await;
-    bench.storage.ledger().open_cycle(open).await.unwrap();
+    bench.storage.ledger().run(Command::OpenCycle(open)).await.unwrap();
     assert_eq!(bench.buckets(account).await, [6, 5, 0, 0]);
     bench.assert_verifies().await;
 }
@@ -130,7 +130,12 @@ async fn plan_tokens_end_with_their_cycle(database: TestDatabase) {
     let [(found, cycle_id)] = due.as_slice() else { unreachable!("one cycle is due: {due:?}") };
     assert_eq!(*found, account);
     for _ in 0..2 {
-        bench.storage.ledger().expire(account, *cycle_id).await.unwrap();
+        bench
+            .storage
+            .ledger()
+            .run(Command::Expire { account_id: account, cycle_id: *cycle_id })
+            .await
+            .unwrap();
         assert_eq!(bench.buckets(account).await, [0, 3, 0, 0]);
     }
     bench.assert_verifies().await;
@@ -142,7 +147,7 @@ async fn a_hold_may_settle_after_its_cycle(database: TestDatabase) {
     let hold = bench.hold(account, 6).await.unwrap();
     bench.clock.advance_ms(CYCLE_MS);
     let cycle = bench.wallet(account).await.cycle.unwrap().id;
-    bench.storage.ledger().expire(account, cycle).await.unwrap();
+    bench.storage.ledger().run(Command::Expire { account_id: account, cycle_id: cycle }).await.unwrap();
     assert_eq!(bench.buckets(account).await, [0, 0, 6, 0]);
     assert_eq!(bench.complete(hold).await.tokens_spent, 6);
     assert_eq!(bench.buckets(account).await, [0, 0, 0, 0]);
@@ -155,7 +160,7 @@ async fn a_hold_that_fails_after_its_cycle_stays_ended(database: TestDatabase) {
     let hold = bench.hold(account, 12).await.unwrap();
     bench.clock.advance_ms(CYCLE_MS);
     let open = bench.cycle(account, 100).await;
-    bench.storage.ledger().open_cycle(open).await.unwrap();
+    bench.storage.ledger().run(Command::OpenCycle(open)).await.unwrap();
     assert_eq!(bench.fail(hold).await.balance_tokens, 105);
     assert_eq!(bench.buckets(account).await, [100, 5, 0, 0]);
     bench.assert_verifies().await;
@@ -165,7 +170,7 @@ async fn a_new_cycle_replaces_the_rest_of_the_old(database: TestDatabase) {
     let bench = Bench::new(&database).await;
     let account = bench.account(10, 5).await;
     let open = bench.cycle(account, 20).await;
-    bench.storage.ledger().open_cycle(open).await.unwrap();
+    bench.storage.ledger().run(Command::OpenCycle(open)).await.unwrap();
     assert_eq!(bench.buckets(account).await, [20, 5, 0, 0]);
     bench.assert_verifies().await;
 }

@@ -1,6 +1,9 @@
 //! The storage layer over real databases.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
+mod adjusting;
+mod admission;
+mod billing;
 mod blobs;
 mod files;
 mod guards;
@@ -10,5 +13,6 @@ mod ledger;
 mod model;
 mod nodes;
 mod parallel;
+mod report;
 mod support;
 mod verify;

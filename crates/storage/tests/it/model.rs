@@ -1,9 +1,15 @@
 //! A seeded run of the ledger's commands against a small model that knows nothing of the storage code.
 
 use crate::support::{Bench, CYCLE_MS};
-use domain::{id::AccountId, ledger::Command, ledger::Reason};
+use domain::{
+    id::{AccountId, GenerationId, KeyId},
+    ledger::{Binding, Command, HoldRequest, RateLimits, Reason, Refusal},
+    port::Clock,
+    time::{DAY_MS, Timestamp},
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use storage::Hold;
+use std::collections::BTreeMap;
+use storage::{Hold, LedgerError};
 use testkit::TestDatabase;
 
 testkit::on_each_database!(the_ledger_follows_the_model);
@@ -19,6 +25,12 @@ struct Modelled {
     cycle: Option<(u32, i64)>,
     holds: Vec<Held>,
     spent: i64,
+    /// When something was begun.
+    begun: Vec<i64>,
+    /// What keys with a budget hold and have spent, by key and month.
+    used: BTreeMap<(i64, String), i64>,
+    /// What each name stands for: a request, and its generation.
+    names: BTreeMap<u8, (u8, GenerationId)>,
 }
 
 struct Held {
@@ -26,6 +38,7 @@ struct Held {
     plan: i64,
     permanent: i64,
     cycle: Option<u32>,
+    counted: Option<(i64, String)>,
 }
 
 impl Modelled {
@@ -33,13 +46,123 @@ impl Modelled {
         if self.cycle.is_some_and(|(_, ends_ms)| now_ms < ends_ms) { self.plan } else { 0 }
     }
 
+    /// What is begun already in the window of a day.
+    fn begun_today(&self, now_ms: i64) -> i64 {
+        let mut window = (0, 0);
+        for at in &self.begun {
+            window =
+                if window.1 == 0 || *at >= window.0 + DAY_MS { (*at, 1) } else { (window.0, window.1 + 1) };
+        }
+        if now_ms < window.0 + DAY_MS { window.1 } else { 0 }
+    }
+
+    /// What becomes of a request for `price` tokens.
+    fn expected(&self, now_ms: i64, asked: &Asked) -> Expected {
+        if let Some((name, what)) = asked.name
+            && let Some((earlier, id)) = self.names.get(&name)
+        {
+            return if *earlier == what { Expected::Bound(*id) } else { Expected::BoundOtherwise };
+        }
+        let used = self.used.get(&(asked.key, month(now_ms))).copied().unwrap_or_default();
+        if asked.daily > 0 && self.begun_today(now_ms) >= asked.daily {
+            Expected::RateLimited
+        } else if asked.budget.is_some_and(|budget| used + asked.price > budget) {
+            Expected::OverKeyBudget
+        } else if self.plan_at(now_ms) + self.permanent < asked.price {
+            Expected::InsufficientTokens
+        } else {
+            Expected::Held
+        }
+    }
+
+    fn hold(&mut self, now_ms: i64, asked: &Asked, hold: Hold) {
+        let plan = self.plan_at(now_ms).min(asked.price);
+        let permanent = asked.price - plan;
+        (self.plan, self.permanent) = (self.plan - plan, self.permanent - permanent);
+        let cycle = self.cycle.map(|(cycle, _)| cycle);
+        let counted = asked.budget.map(|_| (asked.key, month(now_ms)));
+        if let Some(counted) = &counted {
+            *self.used.entry(counted.clone()).or_default() += asked.price;
+        }
+        if let Some((name, what)) = asked.name {
+            self.names.insert(name, (what, hold.generation_id()));
+        }
+        self.begun.push(now_ms);
+        self.holds.push(Held { hold, plan, permanent, cycle, counted });
+    }
+
     fn give_back(&mut self, held: &Held, now_ms: i64) {
+        if let Some(counted) = &held.counted {
+            *self.used.entry(counted.clone()).or_default() -= held.plan + held.permanent;
+        }
         self.permanent += held.permanent;
         let same = self.cycle.is_some_and(|(cycle, ends_ms)| Some(cycle) == held.cycle && now_ms < ends_ms);
         if same {
             self.plan += held.plan;
         }
     }
+}
+
+/// A request as the model sees it.
+struct Asked {
+    price: i64,
+    key: i64,
+    budget: Option<i64>,
+    daily: i64,
+    name: Option<(u8, u8)>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Expected {
+    Held,
+    Bound(GenerationId),
+    BoundOtherwise,
+    RateLimited,
+    OverKeyBudget,
+    InsufficientTokens,
+}
+
+impl Asked {
+    fn any(rng: &mut StdRng) -> Self {
+        Self {
+            price: rng.random_range(1..15),
+            key: rng.random_range(1..3),
+            budget: rng.random_bool(0.4).then(|| rng.random_range(1..120)),
+            daily: if rng.random_bool(0.4) { rng.random_range(1..8) } else { 0 },
+            name: rng.random_bool(0.3).then(|| (rng.random_range(0..30), rng.random_range(0..2))),
+        }
+    }
+
+    fn of(&self, request: HoldRequest) -> HoldRequest {
+        HoldRequest {
+            key_id: KeyId(self.key),
+            limits: RateLimits { hourly: 0, daily: self.daily },
+            key_budget_tokens: self.budget,
+            binding: self.name.map(|(name, what)| Binding {
+                key: name.to_string(),
+                fingerprint: [what; 32],
+                wait_ms: None,
+            }),
+            ..request
+        }
+    }
+}
+
+fn answered(answer: &Result<Hold, LedgerError>) -> Expected {
+    match answer {
+        Ok(_) => Expected::Held,
+        Err(LedgerError::Bound(id)) => Expected::Bound(*id),
+        Err(LedgerError::Refused(Refusal::BoundOtherwise)) => Expected::BoundOtherwise,
+        Err(LedgerError::Refused(Refusal::RateLimited(_))) => Expected::RateLimited,
+        Err(LedgerError::Refused(Refusal::OverKeyBudget { .. })) => Expected::OverKeyBudget,
+        Err(LedgerError::Refused(Refusal::InsufficientTokens { .. })) => Expected::InsufficientTokens,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// As `2026-11`.
+fn month(now_ms: i64) -> String {
+    Timestamp::from_unix_ms(now_ms).to_string().chars().take(7).collect()
 }
 
 async fn the_ledger_follows_the_model(database: TestDatabase) {
@@ -56,19 +179,15 @@ async fn the_ledger_follows_the_model(database: TestDatabase) {
     for step in 0..STEPS {
         let which = rng.random_range(0..accounts.len());
         let (account, model) = &mut accounts[which];
-        let now_ms = domain::port::Clock::now(&*bench.clock).unix_ms();
+        let now_ms = bench.clock.now().unix_ms();
         match rng.random_range(0..10) {
             0..4 => {
-                let price = rng.random_range(1..15);
-                let held = bench.hold(*account, price).await;
-                let plan = model.plan_at(now_ms).min(price);
-                let is_covered = plan + model.permanent >= price;
-                assert_eq!(held.is_ok(), is_covered, "seed {seed} step {step}: hold of {price}");
-                if let Ok(hold) = held {
-                    let permanent = price - plan;
-                    (model.plan, model.permanent) = (model.plan - plan, model.permanent - permanent);
-                    let cycle = model.cycle.map(|(cycle, _)| cycle);
-                    model.holds.push(Held { hold, plan, permanent, cycle });
+                let asked = Asked::any(&mut rng);
+                let request = asked.of(bench.request(*account, asked.price).await);
+                let answer = bench.storage.ledger().hold(request).await;
+                assert_eq!(answered(&answer), model.expected(now_ms, &asked), "seed {seed} step {step}");
+                if let Ok(hold) = answer {
+                    model.hold(now_ms, &asked, hold);
                 }
             }
             4..8 if !model.holds.is_empty() => {
@@ -86,7 +205,7 @@ async fn the_ledger_follows_the_model(database: TestDatabase) {
                 0 => {
                     let allowance = rng.random_range(1..60);
                     let open = bench.cycle(*account, allowance).await;
-                    bench.storage.ledger().open_cycle(open).await.unwrap();
+                    bench.storage.ledger().run(Command::OpenCycle(open)).await.unwrap();
                     cycles += 1;
                     (model.plan, model.cycle) = (allowance, Some((cycles, now_ms + CYCLE_MS)));
                 }
@@ -95,12 +214,17 @@ async fn the_ledger_follows_the_model(database: TestDatabase) {
                     let grant_id = domain::id::GrantId(bench.id().await);
                     let (account_id, reason) = (*account, Reason::Grant);
                     let grant = Command::Grant { account_id, grant_id, reason, amount_tokens };
-                    bench.storage.ledger().grant(grant).await.unwrap();
+                    bench.storage.ledger().run(grant).await.unwrap();
                     model.permanent += amount_tokens;
                 }
                 _ => {
                     for (account, cycle) in bench.storage.ended_cycles(bench.now(), 10).await.unwrap() {
-                        bench.storage.ledger().expire(account, cycle).await.unwrap();
+                        bench
+                            .storage
+                            .ledger()
+                            .run(Command::Expire { account_id: account, cycle_id: cycle })
+                            .await
+                            .unwrap();
                     }
                     for (_, model) in &mut accounts {
                         if model.cycle.is_some_and(|(_, ends_ms)| ends_ms <= now_ms) {

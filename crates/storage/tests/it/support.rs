@@ -1,8 +1,12 @@
 //! Accounts, holds and their ends in few words.
 
+mod billing;
+
 use domain::{
     id::{AccountId, CycleId, GenerationId, GrantId, KeyId, NodeId},
-    ledger::{Command, Cycle, Failure, HoldRequest, OpenCycle, Reason, Resolution, Resolved, Wallet},
+    ledger::{
+        Command, Cycle, Failure, HoldRequest, OpenCycle, RateLimits, Reason, Resolution, Resolved, Wallet,
+    },
     port::Clock,
     time::{DAY_MS, Timestamp},
 };
@@ -48,9 +52,10 @@ impl Bench {
     /// A cycle that starts now.
     pub(crate) async fn cycle(&self, account_id: AccountId, allowance_tokens: i64) -> OpenCycle {
         let starts_at = self.clock.now();
+        let ends_at = starts_at.plus_ms(CYCLE_MS);
         let id = CycleId(self.id().await);
-        let cycle = Cycle { id, plan: "vip".to_owned(), starts_at, ends_at: starts_at.plus_ms(CYCLE_MS) };
-        OpenCycle { account_id, cycle, allowance_tokens }
+        let cycle = Cycle { id, plan: "vip".to_owned(), starts_at, ends_at, plan_until: ends_at };
+        OpenCycle { account_id, cycle, allowance_tokens, paid_by: None }
     }
 
     pub(crate) async fn request(&self, account_id: AccountId, price_tokens: i64) -> HoldRequest {
@@ -63,6 +68,10 @@ impl Bench {
             node_id: NodeId(1),
             created_at: self.clock.now(),
             deadline_at: self.clock.now().plus_ms(60_000),
+            limits: RateLimits::default(),
+            key_budget_tokens: None,
+            binding: None,
+            vendor_cost_micro_usd: None,
         }
     }
 
@@ -117,5 +126,6 @@ pub(crate) fn failure() -> Failure {
         error_code: "provider_error".to_owned(),
         message: "the vendor failed".to_owned(),
         details: Some(r#"{"kind":"overloaded"}"#.to_owned()),
+        is_free: false,
     }
 }

@@ -1,32 +1,64 @@
 //! Answering whoever began a generation.
 
 use super::Prefer;
-use crate::{error::ApiError, wire::generation::GenerationBody};
-use app::{App, Caller, GenerationStatus, GenerationView, Running};
+use crate::{error::ApiError, idempotency, limits::Known, wire::generation::GenerationBody};
+use app::{App, Caller, GenerationStatus, Replay, Running};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use domain::{id::GenerationId, ledger::RateState};
 use std::time::{Duration, Instant};
 
-/// The result, for whoever waits for it; else 202 and where it will be. Says what was done of what the client prefers.
+/// What an answer says of how its generation began, whatever came of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks {
+    rate: Option<RateState>,
+    replay: Option<Replay>,
+}
+
+impl Marks {
+    pub(crate) fn of(running: &Running) -> Self {
+        Self { rate: running.start.rate, replay: running.replay }
+    }
+
+    pub(crate) fn put_on(self, response: &mut Response) {
+        if self.replay.is_some() {
+            idempotency::mark_replayed(response.headers_mut());
+        } else {
+            response.extensions_mut().insert(Known(self.rate));
+        }
+    }
+}
+
+/// The result, for whoever waits for it; else 202 and where it will be. Says what was done of what the client prefers. A
+/// repeat is answered as the first one is, whatever it prefers.
 pub(crate) async fn answer(app: &App, caller: &Caller, running: Running, prefer: Prefer) -> Response {
-    let mut response = match outcome(app, caller, running, prefer).await {
+    let marks = Marks::of(&running);
+    let wait = running.replay.map_or(prefer.patience(), |replay| replay.wait);
+    let mut response = match outcome(app, caller, running, wait).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
-    response.headers_mut().extend(prefer.applied());
+    if wait == prefer.patience() {
+        response.headers_mut().extend(prefer.applied());
+    }
+    marks.put_on(&mut response);
     response
 }
 
-async fn outcome(app: &App, caller: &Caller, running: Running, prefer: Prefer) -> Result<Response, ApiError> {
+async fn outcome(
+    app: &App,
+    caller: &Caller,
+    running: Running,
+    wait: Option<Duration>,
+) -> Result<Response, ApiError> {
     let (id, patience, begun_at) = (running.id, running.patience, Instant::now());
-    let is_async = running.is_async || prefer.is_async;
     // For what is made at once, clients wait for as long as that takes.
-    let wait = prefer.wait.or(is_async.then_some(Duration::ZERO));
+    let wait = wait.or(running.is_async.then_some(Duration::ZERO));
     let finished = match wait {
-        Some(Duration::ZERO) => None,
+        Some(Duration::ZERO) => return Ok(later(id, GenerationBody::begun(&running))),
         Some(wait) => tokio::time::timeout(wait, running.finish()).await.ok().transpose()?.flatten(),
         None => running.finish().await?,
     };
@@ -37,19 +69,15 @@ async fn outcome(app: &App, caller: &Caller, running: Running, prefer: Prefer) -
     let left = wait.map_or(patience, |wait| wait.saturating_sub(begun_at.elapsed()));
     let view = app.await_generation(caller, id, left).await?;
     match view.record.status {
-        GenerationStatus::Completed => Ok(Json(GenerationBody::from(view)).into_response()),
-        // Whoever waited gets the error; for others it is on record.
-        GenerationStatus::Failed if prefer.wait.is_some() || !is_async => {
-            Err(ApiError::of_record(&view.record))
-        }
-        GenerationStatus::Failed | GenerationStatus::Pending => Ok(later(view)),
+        GenerationStatus::Completed => Ok(Json(GenerationBody::at_its_end(view)).into_response()),
+        GenerationStatus::Failed => Err(ApiError::of_record(&view.record)),
+        GenerationStatus::Pending => Ok(later(id, GenerationBody::from(view))),
     }
 }
 
-fn later(view: GenerationView) -> Response {
-    let location = format!("/api/v2/generate/{}", view.record.id);
-    let mut response = (StatusCode::ACCEPTED, Json(GenerationBody::from(view))).into_response();
-    if let Ok(location) = HeaderValue::from_str(&location) {
+fn later(id: GenerationId, body: GenerationBody) -> Response {
+    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+    if let Ok(location) = HeaderValue::from_str(&format!("/api/v2/generate/{id}")) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response

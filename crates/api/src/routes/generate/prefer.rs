@@ -32,6 +32,11 @@ impl Prefer {
         prefer
     }
 
+    /// How long the client waits; `None` when it says nothing about that.
+    pub(crate) fn patience(self) -> Option<Duration> {
+        self.wait.or(self.is_async.then_some(Duration::ZERO))
+    }
+
     /// The header that says what was done.
     pub(crate) fn applied(self) -> HeaderMap {
         let mut words = Vec::new();

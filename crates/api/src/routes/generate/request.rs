@@ -2,14 +2,12 @@
 
 use crate::error::ApiError;
 use app::GenerateRequest;
-use axum::http::HeaderMap;
 use domain::params::FieldError;
 use serde_json::{Map, Value};
 
 /// Reads the body: `model`, and parameters, which may stand at the top level or under `params`. Whether a
 /// parameter is one of the model's is for the model to say.
-pub(super) fn read(headers: &HeaderMap, mut body: Map<String, Value>) -> Result<GenerateRequest, ApiError> {
-    refuse_idempotency_key(headers)?;
+pub(super) fn read(mut body: Map<String, Value>) -> Result<GenerateRequest, ApiError> {
     let mut errors = Vec::new();
     let model = match body.remove("model") {
         Some(Value::String(model)) => model,
@@ -41,14 +39,6 @@ pub(super) fn read(headers: &HeaderMap, mut body: Map<String, Value>) -> Result<
     if model.is_empty() {
         Err(ApiError::validation(errors))
     } else {
-        Ok(GenerateRequest { model, params, errors, audio: None })
+        Ok(GenerateRequest { model, params, errors, audio: None, chat: None })
     }
-}
-
-/// A client that sends it relies on it: better no than a second charge.
-pub(crate) fn refuse_idempotency_key(headers: &HeaderMap) -> Result<(), ApiError> {
-    if headers.contains_key("idempotency-key") {
-        return Err(ApiError::bad_request("this version does not take Idempotency-Key"));
-    }
-    Ok(())
 }

@@ -1,11 +1,11 @@
 //! `POST /generate/stream`: server-sent events. What is refused before the hold is an ordinary error; after it, events
 //! alone say what happens, and `generation_end` comes only once the charge is on disk.
 
-use super::request;
+use super::{Marks, request};
 use crate::{
     error::{ApiError, ErrorBody},
     extract::{Authenticated, JsonObject},
-    request_id,
+    idempotency, request_id,
 };
 use app::{App, Error, Running};
 use axum::{
@@ -23,7 +23,7 @@ use serde_json::Value;
 use std::convert::Infallible;
 
 /// Asks proxies of the nginx family to pass events on as they come.
-const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+pub(crate) const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
 
 pub(crate) async fn stream(
     State(app): State<App>,
@@ -31,14 +31,15 @@ pub(crate) async fn stream(
     headers: HeaderMap,
     JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
-    let mut request = request::read(&headers, body)?;
+    let key = idempotency::read(&headers)?;
+    let mut request = request::read(body)?;
     let stream = request.params.insert("stream".to_owned(), Value::Bool(true));
     if !matches!(stream, None | Some(Value::Null | Value::Bool(true))) {
         let error = FieldError::new("stream", "this path always streams").allowing(["true"]);
         request.errors.push(error);
     }
-    let running = app.generate(&caller, request).await?;
-    Ok(events(running).into_response())
+    let running = app.generate_once(&caller, request, key).await?;
+    Ok(events(running))
 }
 
 /// An event's data. `[DONE]` follows the last one.
@@ -73,10 +74,14 @@ enum Stage {
 }
 
 /// The events of a generation that has begun.
-pub(super) fn events(running: Running) -> impl IntoResponse {
+pub(super) fn events(running: Running) -> Response {
+    let marks = Marks::of(&running);
     let request_id = request_id::current();
     let events = stream::unfold(Stage::Start(running), move |stage| next(stage, request_id.clone()));
-    ([NO_BUFFERING], Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::default()))
+    let events = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::default());
+    let mut response = ([NO_BUFFERING], events).into_response();
+    marks.put_on(&mut response);
+    response
 }
 
 async fn next(stage: Stage, request_id: String) -> Option<(Event, Stage)> {
@@ -102,9 +107,9 @@ async fn end(running: Running, request_id: String) -> Event {
             tokens_spent: finished.tokens_spent,
             balance_remaining: finished.balance_tokens,
         }),
-        // No text model runs as a job.
+        // A repeat whose process ends before the first has.
         Ok(None) => {
-            let error = ApiError::from(Error::Internal("a stream became a job".to_owned())).of_generation(id);
+            let error = ApiError::from(Error::OutcomeUnknown).of_generation(id);
             event(&EventBody::Error { id, error: error.body() })
         }
         Err(failed) => {

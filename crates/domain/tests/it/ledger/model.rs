@@ -1,8 +1,13 @@
 //! A second ledger, as plain as it can be: tokens lie in lots, and a hold remembers from which lots it took them.
 
+mod admission;
+mod credit;
+
 use domain::{
     id::AccountId,
-    ledger::{Command, Outcome, Reason, Refusal, Resolution, Resolved, Split},
+    ledger::{
+        Command, Held, HoldRequest, MAX_AMOUNT_TOKENS, Outcome, Reason, Refusal, Resolution, Resolved, Split,
+    },
     time::Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +18,7 @@ struct Lot {
     account: AccountId,
     /// The cycle and its end; `None` for permanent tokens.
     cycle: Option<(i64, Timestamp)>,
-    /// Whether it was swept, or another cycle has begun.
+    /// Whether it was swept or ended, or another cycle has begun.
     is_over: bool,
     free: i64,
 }
@@ -29,6 +34,30 @@ struct Hold {
     /// Lots by their place, and what was taken from each.
     taken: Vec<(usize, i64)>,
     completed: Option<bool>,
+    price: i64,
+    /// The key whose budget it counts against, and the month.
+    key: Option<(i64, String)>,
+}
+
+/// An account's latest cycle.
+#[derive(Debug)]
+struct Current {
+    id: i64,
+    starts_at: Timestamp,
+    ends_at: Timestamp,
+    plan_until: Timestamp,
+}
+
+/// What has become of an account's tokens in all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    pub issued: i64,
+    pub spent: i64,
+    pub expired: i64,
+    /// Taken back, debts included, less what was given back.
+    pub adjusted: i64,
+    /// What should have been taken and is not recovered yet.
+    pub owed: i64,
 }
 
 /// All accounts' tokens.
@@ -36,10 +65,15 @@ struct Hold {
 pub struct Model {
     accounts: BTreeSet<AccountId>,
     lots: Vec<Lot>,
+    current: BTreeMap<AccountId, Current>,
     holds: BTreeMap<(AccountId, i64), Hold>,
-    given: BTreeSet<(AccountId, Reason, i64)>,
-    spent: BTreeMap<AccountId, i64>,
-    expired: BTreeMap<AccountId, i64>,
+    /// What was given and taken, and may not be again.
+    done: BTreeSet<(AccountId, Reason, i64)>,
+    /// When each account began a generation.
+    begun: BTreeMap<AccountId, Vec<Timestamp>>,
+    /// What was asked for under each name, and what it became.
+    names: BTreeMap<(AccountId, String), ([u8; 32], i64)>,
+    totals: BTreeMap<AccountId, Totals>,
 }
 
 impl Model {
@@ -47,10 +81,12 @@ impl Model {
         Self {
             accounts: accounts.into_iter().collect(),
             lots: Vec::new(),
+            current: BTreeMap::new(),
             holds: BTreeMap::new(),
-            given: BTreeSet::new(),
-            spent: BTreeMap::new(),
-            expired: BTreeMap::new(),
+            done: BTreeSet::new(),
+            begun: BTreeMap::new(),
+            names: BTreeMap::new(),
+            totals: BTreeMap::new(),
         }
     }
 
@@ -60,30 +96,47 @@ impl Model {
             return Err(Refusal::UnknownAccount);
         }
         match command {
-            Command::Hold(request) => self.hold(now, account, request.generation_id.0, request.price_tokens),
+            Command::Hold(request) => self.hold(now, request),
             Command::Resolve(ended) => {
                 let is_completed = matches!(ended.resolution, Resolution::Completed(()));
                 self.resolve(now, account, ended.generation_id.0, is_completed)
             }
             Command::Grant { grant_id, reason, amount_tokens, .. } => {
-                self.give(account, *reason, grant_id.0, *amount_tokens, None)
+                self.grant(account, *reason, grant_id.0, *amount_tokens)
             }
-            Command::OpenCycle(open) => {
-                let cycle = Some((open.cycle.id.0, open.cycle.ends_at));
-                self.give(account, Reason::Allowance, open.cycle.id.0, open.allowance_tokens, cycle)
-            }
+            Command::OpenCycle(open) => self.open_cycle(account, open),
             Command::Expire { cycle_id, .. } => {
-                self.end_lots(account, |(id, ends_at)| id == cycle_id.0 && ends_at <= now);
+                self.expire(now, account, cycle_id.0);
                 Ok(Outcome::Done)
             }
+            Command::KeepPlan { cycle_id, plan_until, .. } => {
+                if let Some(cycle) = self.current.get_mut(&account).filter(|cycle| cycle.id == cycle_id.0) {
+                    cycle.plan_until = cycle.ends_at.max(*plan_until);
+                }
+                Ok(Outcome::Done)
+            }
+            Command::EndCycle { cycle_id, .. } => {
+                if self.current.get(&account).is_some_and(|cycle| cycle.id == cycle_id.0) {
+                    self.end_lots(account);
+                    self.current.remove(&account);
+                }
+                Ok(Outcome::Done)
+            }
+            Command::TakeBack(take) => self.take_back(take),
+            Command::GiveBack(give) => self.give_back(now, give),
         }
     }
 
-    fn hold(&mut self, now: Timestamp, account: AccountId, id: i64, price: i64) -> Result<Outcome, Refusal> {
-        if !(1..=1_000_000_000_000).contains(&price) {
+    fn hold(&mut self, now: Timestamp, request: &HoldRequest) -> Result<Outcome, Refusal> {
+        let (account, id, price) = (request.account_id, request.generation_id.0, request.price_tokens);
+        if !(1..=MAX_AMOUNT_TOKENS).contains(&price) {
             return Err(Refusal::BadAmount);
         }
         if !self.holds.contains_key(&(account, id)) {
+            if let Some(earlier) = self.earlier(request)? {
+                return Ok(Outcome::Bound(earlier));
+            }
+            self.admit(now, request)?;
             let available = self.spendable(account, now);
             if available < price {
                 return Err(Refusal::InsufficientTokens {
@@ -91,23 +144,33 @@ impl Model {
                     available_tokens: available,
                 });
             }
-            // Lots of plans first; among equals the older one.
-            let mut order: Vec<usize> = (0..self.lots.len()).collect();
-            order.sort_by_key(|place| self.lots[*place].cycle.is_none());
-            let mut taken = Vec::new();
-            let mut due = price;
-            for place in order {
-                let lot = &mut self.lots[place];
-                if lot.account == account && lot.can_be_spent(now) && due > 0 && lot.free > 0 {
-                    let some = due.min(lot.free);
-                    lot.free -= some;
-                    due -= some;
-                    taken.push((place, some));
-                }
-            }
-            self.holds.insert((account, id), Hold { taken, completed: None });
+            let (taken, key) = (self.take(now, account, price), self.counted(now, request));
+            self.holds.insert((account, id), Hold { taken, completed: None, price, key });
+            self.begin(now, request);
         }
-        Ok(Outcome::Held(self.split(&self.holds[&(account, id)])))
+        Ok(Outcome::Held(Held {
+            split: self.split(&self.holds[&(account, id)]),
+            balance_tokens: self.spendable(account, now),
+            rate: self.rate(account),
+        }))
+    }
+
+    /// Lots of plans first; among equals the older one.
+    fn take(&mut self, now: Timestamp, account: AccountId, price: i64) -> Vec<(usize, i64)> {
+        let mut order: Vec<usize> = (0..self.lots.len()).collect();
+        order.sort_by_key(|place| self.lots[*place].cycle.is_none());
+        let mut taken = Vec::new();
+        let mut due = price;
+        for place in order {
+            let lot = &mut self.lots[place];
+            if lot.account == account && lot.can_be_spent(now) && due > 0 && lot.free > 0 {
+                let some = due.min(lot.free);
+                lot.free -= some;
+                due -= some;
+                taken.push((place, some));
+            }
+        }
+        taken
     }
 
     fn resolve(
@@ -125,11 +188,11 @@ impl Model {
             for (place, some) in &hold.taken {
                 let lot = &mut self.lots[*place];
                 if is_completed {
-                    *self.spent.entry(account).or_default() += some;
+                    self.totals.entry(account).or_default().spent += some;
                 } else if lot.can_be_spent(now) {
                     lot.free += some;
                 } else {
-                    *self.expired.entry(account).or_default() += some;
+                    self.totals.entry(account).or_default().expired += some;
                 }
             }
         }
@@ -139,37 +202,6 @@ impl Model {
             tokens_spent: if is_completed { price } else { 0 },
             balance_tokens: self.spendable(account, now),
         }))
-    }
-
-    fn give(
-        &mut self,
-        account: AccountId,
-        reason: Reason,
-        source: i64,
-        amount: i64,
-        cycle: Option<(i64, Timestamp)>,
-    ) -> Result<Outcome, Refusal> {
-        if !(1..=1_000_000_000_000).contains(&amount) {
-            return Err(Refusal::BadAmount);
-        }
-        if self.given.insert((account, reason, source)) {
-            if cycle.is_some() {
-                self.end_lots(account, |_| true);
-            }
-            self.lots.push(Lot { account, cycle, is_over: false, free: amount });
-        }
-        Ok(Outcome::Done)
-    }
-
-    /// Ends the account's lots whose cycle is one of those meant.
-    fn end_lots(&mut self, account: AccountId, is_meant: impl Fn((i64, Timestamp)) -> bool) {
-        for lot in self.lots.iter_mut().filter(|lot| lot.account == account) {
-            if lot.cycle.is_some_and(&is_meant) {
-                *self.expired.entry(account).or_default() += lot.free;
-                lot.free = 0;
-                lot.is_over = true;
-            }
-        }
     }
 
     fn split(&self, hold: &Hold) -> Split {
@@ -204,11 +236,12 @@ impl Model {
         })
     }
 
-    pub fn spent(&self, account: AccountId) -> i64 {
-        self.spent.get(&account).copied().unwrap_or_default()
+    pub fn totals(&self, account: AccountId) -> Totals {
+        self.totals.get(&account).cloned().unwrap_or_default()
     }
 
-    pub fn expired(&self, account: AccountId) -> i64 {
-        self.expired.get(&account).copied().unwrap_or_default()
+    /// Whether the account counts as on its cycle's plan.
+    pub fn has_plan(&self, account: AccountId, now: Timestamp) -> bool {
+        self.current.get(&account).is_some_and(|cycle| now < cycle.plan_until)
     }
 }

@@ -1,9 +1,9 @@
 //! Random commands, carried out by the ledger and by the model, compared after every batch.
 
-use super::{at, expire, grant, hold, model::Model, open_cycle, resolve, store::Store};
+use super::{at, expire, grant, hold, model::Model, open_cycle_of, resolve, store::Store};
 use domain::{
-    id::{AccountId, GenerationId},
-    ledger::{Command, Leg, MAX_AMOUNT_TOKENS, Outcome, Reason},
+    id::{AccountId, CycleId, GenerationId},
+    ledger::{Bucket, Command, GiveBack, Leg, MAX_AMOUNT_TOKENS, Outcome, Reason, TakeBack},
     time::Timestamp,
 };
 use proptest::prelude::*;
@@ -23,24 +23,101 @@ fn amount() -> impl Strategy<Value = i64> {
     ]
 }
 
-/// Few ids, so that commands meet each other; an end of a cycle may lie in the past.
-fn command() -> impl Strategy<Value = Command<()>> {
-    let reason = prop_oneof![Just(Reason::Grant), Just(Reason::Starter)];
+/// A command, or one that needs to know how things stand.
+#[derive(Clone, Debug)]
+enum Step {
+    Plain(Command<()>),
+    /// Take a part of what is there now, in percent.
+    TakeSeen(TakeBack, i64),
+}
+
+impl Step {
+    fn command(self, model: &Model) -> Command<()> {
+        match self {
+            Self::Plain(command) => command,
+            Self::TakeSeen(take, percent) => {
+                let seen = model.seen(take.account_id, take.bucket);
+                Command::TakeBack(TakeBack { seen, amount_tokens: seen.0 * percent / 100, ..take })
+            }
+        }
+    }
+}
+
+/// Where the ids of each kind of thing begin: no two things share one.
+const STARTERS: i64 = 100;
+const CYCLES: i64 = 200;
+const REFUNDS: i64 = 300;
+const PAYMENTS: i64 = 400;
+
+fn cycle_id() -> impl Strategy<Value = i64> {
+    CYCLES + 1..CYCLES + 7
+}
+
+fn bucket() -> impl Strategy<Value = Bucket> {
+    prop_oneof![Just(Bucket::Permanent), cycle_id().prop_map(|id| Bucket::Plan(CycleId(id)))]
+}
+
+/// Why tokens are taken, why they are given back, and for what.
+fn source() -> impl Strategy<Value = (Reason, Reason, i64)> {
     prop_oneof![
-        6 => (account(), 1_i64..15, amount()).prop_map(|(account, id, price)| hold(account, id, price)),
-        6 => (account(), 1_i64..15, any::<bool>()).prop_map(|(account, id, done)| resolve(account, id, done)),
-        2 => (account(), 1_i64..6, reason, amount())
-            .prop_map(|(account, id, reason, tokens)| grant(account, id, reason, tokens)),
-        2 => (account(), 1_i64..6, 0_i64..500, amount())
-            .prop_map(|(account, id, end, tokens)| open_cycle(account, id, at(end), tokens)),
-        2 => (account(), 1_i64..6).prop_map(|(account, id)| expire(account, id)),
+        (1_i64..5).prop_map(|id| (Reason::Refund, Reason::RefundReturn, REFUNDS + id)),
+        (5_i64..9).prop_map(|id| (Reason::Chargeback, Reason::RefundReturn, REFUNDS + id)),
+        (1_i64..5).prop_map(|id| (Reason::TradeIn, Reason::TradeInReturn, PAYMENTS + id)),
     ]
 }
 
+fn take_back() -> impl Strategy<Value = TakeBack> {
+    let owed = prop_oneof![3 => Just(0), 3 => 1_i64..80, 1 => amount()];
+    let seen = (0_i64..60, 0_i64..5);
+    (account(), source(), bucket(), amount(), owed, seen).prop_map(
+        |(account_id, (reason, _, source_id), bucket, amount_tokens, owed_tokens, seen)| TakeBack {
+            account_id,
+            reason,
+            source_id,
+            bucket,
+            amount_tokens,
+            owed_tokens,
+            seen,
+        },
+    )
+}
+
+fn give_back() -> impl Strategy<Value = Command<()>> {
+    (account(), source(), bucket(), amount()).prop_map(
+        |(account_id, (taken_as, reason, source_id), bucket, amount_tokens)| {
+            Command::GiveBack(GiveBack { account_id, reason, taken_as, source_id, bucket, amount_tokens })
+        },
+    )
+}
+
+/// Few ids, so that commands meet each other; cycles come in any order, and may have ended before.
+fn step() -> impl Strategy<Value = Step> {
+    let plain = prop_oneof![
+        6 => (account(), 1_i64..15, amount()).prop_map(|(account, id, price)| hold(account, id, price)),
+        6 => (account(), 1_i64..15, any::<bool>()).prop_map(|(account, id, done)| resolve(account, id, done)),
+        2 => (account(), 1_i64..6, any::<bool>(), amount()).prop_map(|(account, id, is_starter, tokens)| {
+            let (reason, ids) = if is_starter { (Reason::Starter, STARTERS) } else { (Reason::Grant, 0) };
+            grant(account, ids + id, reason, tokens)
+        }),
+        3 => (account(), cycle_id(), 0_i64..400, 1_i64..200, amount()).prop_map(
+            |(account, id, start, length, tokens)| open_cycle_of(account, id, (at(start), at(start + length)), tokens)
+        ),
+        2 => (account(), cycle_id()).prop_map(|(account, id)| expire(account, id)),
+        1 => (account(), cycle_id(), 0_i64..700).prop_map(|(account_id, id, until)| {
+            Command::KeepPlan { account_id, cycle_id: CycleId(id), plan_until: at(until) }
+        }),
+        1 => (account(), cycle_id())
+            .prop_map(|(account_id, id)| Command::EndCycle { account_id, cycle_id: CycleId(id) }),
+        1 => take_back().prop_map(Command::TakeBack),
+        3 => give_back(),
+    ];
+    prop_oneof![8 => plain.prop_map(Step::Plain), 1 => (take_back(), 0_i64..=100).prop_map(|(take, part)| Step::TakeSeen(take, part))]
+}
+
 /// Batches, and how many milliseconds after the one before each comes.
-fn batches() -> impl Strategy<Value = Vec<(i64, Vec<Command<()>>)>> {
+fn batches() -> impl Strategy<Value = Vec<(i64, Vec<Step>)>> {
     let wait_ms = prop_oneof![3 => Just(0_i64), 2 => 1_i64..40];
-    prop::collection::vec((wait_ms, prop::collection::vec(command(), 1..5)), 1..40)
+    prop::collection::vec((wait_ms, prop::collection::vec(step(), 1..5)), 1..40)
 }
 
 /// What must hold of every account at any time.
@@ -54,12 +131,21 @@ fn check(store: &Store, model: &Model, now: Timestamp) {
         assert_eq!(available, model.available(account), "available: {wallet:?}");
         assert_eq!(held, model.held(account), "held: {wallet:?}");
         assert_eq!(wallet.spendable_tokens(now), model.spendable(account, now), "spendable: {wallet:?}");
+        assert_eq!(wallet.plan(now).is_some(), model.has_plan(account, now), "plan: {wallet:?}");
 
-        assert_eq!(store.balance(account, Leg::Plan), available.0 + held.0, "replay: {wallet:?}");
-        assert_eq!(store.balance(account, Leg::Permanent), available.1 + held.1, "replay: {wallet:?}");
-        assert_eq!(store.balance(account, Leg::Spent), model.spent(account));
-        assert_eq!(store.balance(account, Leg::Expired), model.expired(account));
-        assert_eq!(Leg::ALL.into_iter().map(|leg| store.balance(account, leg)).sum::<i64>(), 0);
+        let totals = model.totals(account);
+        assert_eq!(wallet.owed_tokens, totals.owed, "owed: {wallet:?}");
+        let balance = |leg| store.balance(account, leg);
+        assert_eq!(balance(Leg::Plan), available.0 + held.0, "replay: {wallet:?}");
+        assert_eq!(balance(Leg::Permanent), available.1 + held.1, "replay: {wallet:?}");
+        assert_eq!(-balance(Leg::Issued), totals.issued);
+        assert_eq!(balance(Leg::Spent), totals.spent);
+        assert_eq!(balance(Leg::Expired), totals.expired);
+        assert_eq!(balance(Leg::Adjusted), totals.adjusted);
+        assert_eq!(-balance(Leg::Owed), totals.owed);
+        let there = available.0 + held.0 + available.1 + held.1;
+        let gone = totals.spent + totals.expired + totals.adjusted - totals.owed;
+        assert_eq!(totals.issued, there + gone, "{totals:?}");
     }
 }
 
@@ -85,10 +171,15 @@ proptest! {
     fn the_ledger_does_what_the_model_does(batches in batches()) {
         let (mut store, mut model) = (Store::new(ACCOUNTS), Model::new(ACCOUNTS));
         let mut now_ms = 0;
-        for (wait_ms, commands) in batches {
+        for (wait_ms, steps) in batches {
             now_ms += wait_ms;
             let now = at(now_ms);
-            let expected: Vec<_> = commands.iter().map(|command| model.run(now, command)).collect();
+            let (mut commands, mut expected) = (Vec::new(), Vec::new());
+            for step in steps {
+                let command = step.command(&model);
+                expected.push(model.run(now, &command));
+                commands.push(command);
+            }
             let before = store.clone();
             let answers = store.run(now, commands.clone());
             prop_assert_eq!(&answers, &expected, "at {} ms: {:?}", now_ms, commands);
@@ -102,8 +193,15 @@ proptest! {
 
     /// How commands share transactions makes no difference.
     #[test]
-    fn batches_can_be_cut_anywhere(commands in prop::collection::vec(command(), 1..60)) {
+    fn batches_can_be_cut_anywhere(steps in prop::collection::vec(step(), 1..60)) {
         let (mut together, mut alone) = (Store::new(ACCOUNTS), Store::new(ACCOUNTS));
+        let mut model = Model::new(ACCOUNTS);
+        let mut commands = Vec::new();
+        for step in steps {
+            let command = step.command(&model);
+            drop(model.run(at(10), &command));
+            commands.push(command);
+        }
         let answers = together.run(at(10), commands.clone());
         let one_by_one: Vec<Result<Outcome, _>> =
             commands.into_iter().map(|command| alone.run_one(at(10), command)).collect();

@@ -1,8 +1,11 @@
 //! What storage does with a book, without a database.
 
 use domain::{
-    id::{AccountId, GenerationId},
-    ledger::{Book, Command, Entry, Leg, Outcome, Reason, Refusal, Resolution, StoredHold, Wallet},
+    id::{AccountId, GenerationId, KeyId},
+    ledger::{
+        Book, Bound, Command, Entry, KeyUse, Leg, Loaded, Outcome, Reason, Refusal, Resolution, StoredHold,
+        Wallet,
+    },
     time::Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,12 +15,20 @@ pub struct Store {
     wallets: BTreeMap<AccountId, Wallet>,
     holds: BTreeMap<(AccountId, GenerationId), StoredHold>,
     pub entries: Vec<Entry>,
+    pub key_uses: BTreeMap<(AccountId, KeyId), KeyUse>,
+    bound: BTreeMap<(AccountId, String), Bound>,
 }
 
 impl Store {
     pub fn new(accounts: impl IntoIterator<Item = AccountId>) -> Self {
         let wallets = accounts.into_iter().map(|account| (account, Wallet::empty(account))).collect();
-        Self { wallets, holds: BTreeMap::new(), entries: Vec::new() }
+        Self {
+            wallets,
+            holds: BTreeMap::new(),
+            entries: Vec::new(),
+            key_uses: BTreeMap::new(),
+            bound: BTreeMap::new(),
+        }
     }
 
     pub fn wallet(&self, account_id: AccountId) -> &Wallet {
@@ -34,10 +45,15 @@ impl Store {
 
     /// Carries out a batch and writes what it changed.
     pub fn run(&mut self, now: Timestamp, commands: Vec<Command<()>>) -> Vec<Result<Outcome, Refusal>> {
-        let is_source =
-            |entry: &&Entry| matches!(entry.reason, Reason::Allowance | Reason::Starter | Reason::Grant);
-        let sources = self.entries.iter().filter(is_source).map(|e| (e.account_id, e.reason, e.source_id));
-        let mut book = Book::new(now, self.wallets.values().cloned(), self.holds.clone(), sources.collect());
+        let sources = self.entries.iter().map(|e| (e.account_id, e.reason, e.source_id));
+        let loaded = Loaded {
+            wallets: self.wallets.values().cloned().collect(),
+            holds: self.holds.clone(),
+            sources: sources.collect(),
+            key_uses: self.key_uses.clone(),
+            bound: self.bound.clone(),
+        };
+        let mut book = Book::new(now, loaded);
         let answers = commands.into_iter().map(|command| book.apply(command)).collect();
 
         let changes = book.into_changes();
@@ -54,13 +70,25 @@ impl Store {
                 hold.split.plan_tokens > 0,
                 "plan tokens have a cycle: {hold:?}"
             );
-            let stored = StoredHold { split: hold.split, cycle_id: hold.cycle_id, completed: None };
+            if let Some(binding) = &hold.request.binding {
+                let name = (hold.request.account_id, binding.key.clone());
+                let generation_id = Some(hold.request.generation_id);
+                let bound = Bound { fingerprint: binding.fingerprint, generation_id };
+                assert_eq!(self.bound.insert(name, bound), None, "a name is bound once");
+            }
+            let key_month = hold.key_month.map(|month| (hold.request.key_id, month));
+            let stored =
+                StoredHold { split: hold.split, cycle_id: hold.cycle_id, completed: None, key_month };
             assert_eq!(self.holds.insert(key, stored), None, "a hold is taken once");
         }
-        for ended in changes.resolutions {
+        for settled in changes.resolutions {
+            let ended = settled.ended;
             let hold = self.holds.get_mut(&(ended.account_id, ended.generation_id)).unwrap();
             let completed = matches!(ended.resolution, Resolution::Completed(()));
             assert_eq!(hold.completed.replace(completed), None, "a hold ends once");
+        }
+        for change in changes.key_uses {
+            self.key_uses.insert((change.account_id, change.key_id), change.after);
         }
         let allowances = changes.entries.iter().filter(|entry| entry.reason == Reason::Allowance);
         let started = changes.cycles.iter().map(|open| (open.account_id, open.cycle.id.0));
@@ -88,7 +116,7 @@ impl Store {
         .sum()
     }
 
-    /// The database's key on entries, which refuses a second charge and a second allowance.
+    /// The database's key on entries, which refuses a second charge, allowance or refund.
     fn check_keys(&self) {
         let mut keys = BTreeSet::new();
         for entry in &self.entries {

@@ -131,6 +131,12 @@ async fn input(name: &str, path: &Path, url: Option<String>) -> Result<InputFile
     })
 }
 
+/// How long the recording plays that goes in, where it says.
+pub(super) async fn input_audio_ms(call: &MediaCall) -> Option<i64> {
+    let recording = call.inputs.get(AUDIO)?;
+    inspect(&recording.path).await.ok()?.duration_ms
+}
+
 async fn inspect(path: &Path) -> Result<Inspected, MediaError> {
     let path = path.to_owned();
     let inspected = tokio::task::spawn_blocking(move || media::inspect(&path)).await;

@@ -10,7 +10,6 @@ use domain::{
     port::{Call, Input, Provider},
 };
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 
 /// What the vendor is asked.
 pub(super) enum Work {
@@ -31,26 +30,16 @@ pub(super) fn placeholder(file_name: &str) -> String {
 impl Attempt<'_> {
     pub(super) async fn work(&self, params: &Params) -> Result<Work, Error> {
         let (model, settings) = (self.model, &self.settings.generation);
-        let (vendor, upstream) = (model.vendor.clone(), model.upstream.clone());
         let timeout_ms = model.timeout_ms.unwrap_or(settings.answer_timeout_ms.of(model.category));
         if model.category == Category::Text {
             let input = Input::Text(model.text_input(params));
+            let (vendor, upstream) = (model.vendor.clone(), model.upstream.clone());
             let generation_id = NO_GENERATION;
             let call = Call { generation_id, vendor, upstream, input, stream: false, timeout_ms };
             return Ok(Work::Chat(Box::new(call)));
         }
-        let mut call = MediaCall {
-            generation_id: NO_GENERATION,
-            model_slug: model.slug.clone(),
-            vendor,
-            category: model.category,
-            upstream,
-            params: params.clone(),
-            inputs: BTreeMap::new(),
-            scratch: self.scratch().to_owned(),
-            callback_url: None,
-            timeout_ms,
-        };
+        let mut call = MediaCall::new(model, NO_GENERATION, params.clone(), timeout_ms);
+        call.scratch = self.scratch().to_owned();
         call.inputs = self.inputs(&call).await?;
         self.client.check(&call).map_err(app::Error::Validation)?;
         Ok(Work::Media(Box::new(call)))

@@ -16,16 +16,20 @@ use serde_json::Value;
 
 /// How far a task is.
 pub(super) enum Outcome {
-    Running { progress: Option<i64> },
+    Running {
+        progress: Option<i64>,
+    },
     Done(Product),
+    /// The proxy does not know the task: it has lost it, or not entered it yet.
+    Unknown,
 }
 
-/// Reads a task. One that the proxy does not know is lost: it answers with nothing at all, and always will.
+/// Reads a task. Of one that it does not know a proxy says nothing at all.
 pub(super) fn read(reply: &Reply, category: Category) -> Result<Outcome, ProviderError> {
     let is_empty = matches!(&reply.body, ReplyBody::Bytes(body) if body.trim_ascii().is_empty());
     let task: Value = if is_empty { Value::Null } else { job::read(reply)? };
     if task.is_null() {
-        return Err(failed("the proxy does not know the task"));
+        return Ok(Outcome::Unknown);
     }
     let status = task["status"].as_str().ok_or_else(|| bad_response("the task has no status"))?;
     match status {
@@ -76,6 +80,6 @@ fn failure(reason: &str) -> ProviderError {
     if CONTENT.iter().any(|phrase| lower.contains(phrase)) { content_refused(reason) } else { failed(reason) }
 }
 
-fn failed(reason: &str) -> ProviderError {
+pub(super) fn failed(reason: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::JobFailed, format!("the task has failed: {reason}"))
 }

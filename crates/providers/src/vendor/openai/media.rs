@@ -11,13 +11,14 @@ use crate::{
         media::{
             answered_file, at_once, needed_file, no_jobs, not_made, only, text_product, words, wrong_language,
         },
+        usage::count,
     },
 };
 use domain::{
     catalog::Category,
     media::{JobState, MediaCall, Product},
     params::FieldError,
-    port::ProviderError,
+    port::{ProviderError, Usage},
 };
 use serde_json::{Map, Value, json};
 
@@ -57,10 +58,11 @@ impl MediaAdapter for OpenAi {
             return Err(error.into_error(kind, STATUS_WITHIN_ANSWER));
         }
         match call.category {
-            Category::Image => image::product(&answer).map(Step::Done),
-            Category::Stt => transcript(&answer).map(Step::Done),
+            Category::Image => image::product(&answer),
+            Category::Stt => transcript(&answer),
             _ => Err(bad_response("JSON came in place of sound")),
         }
+        .map(|product| Step::Done(Product { usage: usage(&answer["usage"]), ..product }))
     }
 
     fn poll(&self, _: &MediaCall, _: &JobState) -> Result<Exchange, ProviderError> {
@@ -100,4 +102,13 @@ fn transcription(call: &MediaCall) -> Result<Request, ProviderError> {
 /// A recording without speech gives an empty text.
 fn transcript(answer: &Value) -> Result<Product, ProviderError> {
     answer["text"].as_str().map(text_product).ok_or_else(|| bad_response("the answer has no text"))
+}
+
+/// Tokens, where the vendor counts them: DALL·E counts nothing, and Whisper seconds.
+fn usage(usage: &Value) -> Option<Usage> {
+    Some(Usage {
+        input_tokens: count(usage, "/input_tokens")?,
+        cached_input_tokens: 0,
+        output_tokens: count(usage, "/output_tokens")?,
+    })
 }

@@ -1,7 +1,7 @@
 //! Which addresses are public, in every way to write them.
 
 use super::{OPEN, STRICT, at_home, fetch, quick};
-use providers::{FetchError, Fetcher, is_public};
+use providers::{FetchError, Fetcher, is_public, leads_to_private};
 
 #[test]
 fn addresses() {
@@ -174,4 +174,27 @@ async fn unknown_names_and_closed_ports() {
     let error = fetch(&at_home(&[]), "http://127.0.0.1:1/secret", STRICT).await.unwrap_err();
     assert!(matches!(error, FetchError::Unreachable(_)), "{error}");
     assert!(!error.to_string().contains("secret"), "{error}");
+}
+
+#[test]
+fn names_of_networks_of_ones_own_are_private() {
+    for private in [
+        "http://localhost",
+        "http://box",
+        "https://box.internal/files",
+        "http://Box.Local:8080",
+        "http://box.lan",
+        "http://a.b.home.arpa",
+        "http://api.localhost",
+        "http://box.internal.",
+        "http://[::1]:80",
+        "http://10.0.0.1",
+    ] {
+        assert!(leads_to_private(private), "{private}");
+    }
+    for public in
+        ["https://example.org", "https://internal.example.org", "https://my-local.org", "http://8.8.8.8"]
+    {
+        assert!(!leads_to_private(public), "{public}");
+    }
 }

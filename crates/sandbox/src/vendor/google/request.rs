@@ -1,5 +1,6 @@
 //! What `generateContent` takes.
 
+use super::tools;
 use crate::{
     answer::{Ask, count_words},
     conversation::Conversation,
@@ -52,6 +53,9 @@ pub(super) fn read(body: &[u8], model: &str) -> Result<Ask, Trouble> {
     let body = Object::at("", &json)?;
     body.only(&FIELDS)?;
     let mut said = read_contents(&body)?;
+    if let Some(results) = tools::check_order(&body, model)? {
+        said.hear_result(&results);
+    }
     if let Some(instruction) = body.object("systemInstruction")? {
         let words = count_words(&read_parts(&instruction)?);
         said.words = said.words.saturating_add(words);
@@ -59,9 +63,11 @@ pub(super) fn read(body: &[u8], model: &str) -> Result<Ask, Trouble> {
     let mut ask =
         Ask { model: model.to_owned(), prompt: said.prompt, input_words: said.words, ..Ask::default() };
     ask.thinks = true;
-    if let Some(config) = body.object("generationConfig")? {
-        read_config(&config, &mut ask)?;
+    let config = body.object("generationConfig")?;
+    if let Some(config) = &config {
+        read_config(config, &mut ask)?;
     }
+    ask.wishes = tools::read_wishes(&body, config.as_ref(), said.has_results)?;
     Ok(ask)
 }
 
@@ -104,7 +110,7 @@ fn read_part<'a>(part: &Object<'a>) -> Result<Option<&'a str>, Invalid> {
         file.require_text("fileUri")?;
         return Ok(None);
     }
-    if part.get("functionCall").is_some() || part.get("functionResponse").is_some() {
+    if tools::read_part(part)? {
         return Ok(None);
     }
     let message =
@@ -131,11 +137,20 @@ fn read_config(config: &Object<'_>, ask: &mut Ask) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// Fields in which names are the client's own.
+const FREE: [&str; 5] = ["args", "response", "parameters", "parametersJsonSchema", "responseJsonSchema"];
+
 /// The service takes `snake_case` names too.
 fn camel_case(value: Value) -> Value {
     match value {
         Value::Object(map) => Value::Object(
-            map.into_iter().map(|(name, value)| (camel_name(&name), camel_case(value))).collect(),
+            map.into_iter()
+                .map(|(name, value)| {
+                    let name = camel_name(&name);
+                    let value = if FREE.contains(&name.as_str()) { value } else { camel_case(value) };
+                    (name, value)
+                })
+                .collect(),
         ),
         Value::Array(items) => Value::Array(items.into_iter().map(camel_case).collect()),
         other => other,

@@ -8,10 +8,16 @@ use crate::{
     protocol::{Ending, Protocol, Turn},
     reply::{DONE, Frames, Reply, data},
     trouble::{Trouble, Why},
-    vendor::chat::{Completion, PARTS, admit_bearer, read_stream, refuse_several, with},
+    vendor::chat::{
+        Abilities, Completion, PARTS, admit_bearer, call_deltas, read_stream, read_wishes, refuse_several,
+        whole_calls, with,
+    },
 };
 use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
 use serde_json::{Value, json};
+
+const ABILITIES: Abilities = Abilities { takes_schema: true, needs_word_json: true, max_stops: 4 };
 
 const DIALECT: Dialect =
     Dialect { roles: &["developer", "system", "user", "assistant", "tool", "function"], parts: &PARTS };
@@ -84,7 +90,12 @@ impl Protocol for Chat {
         body.one_of("verbosity", &["low", "medium", "high"])?;
         refuse_several(&body)?;
         let thinks = thinks(&model, effort);
+        if body.get("stop").is_some() && is_gpt_5(&model) {
+            return Err(body.wrong("stop", Why::NotTaken("")).into());
+        }
+        let wishes = read_wishes(&body, &said, &ABILITIES)?;
         let mut ask = Ask {
+            wishes,
             model,
             prompt: said.prompt,
             input_words: said.words,
@@ -111,9 +122,13 @@ impl Protocol for Chat {
         }
         let (content, refusal) = match turn.ending {
             Ending::Refused => (None, Some(REFUSAL)),
-            Ending::Whole | Ending::Broken => (Some(&turn.answer.text), None),
+            Ending::Whole | Ending::Broken => (Some(&turn.answer.text).filter(|text| !text.is_empty()), None),
         };
-        let message = json!({"role": "assistant", "content": content, "refusal": refusal, "annotations": []});
+        let mut message =
+            json!({"role": "assistant", "content": content, "refusal": refusal, "annotations": []});
+        if let (Some(calls), Ending::Whole) = (whole_calls(turn), turn.ending) {
+            message = with(message, "tool_calls", &calls);
+        }
         let body = completion.whole(&message, finish_reason(turn), &usage(turn));
         let body = with(body, "service_tier", &json!("default"));
         finished(Reply::json(StatusCode::OK, &body), &turn.id)
@@ -138,7 +153,11 @@ fn responses_only(id: &str) -> Reply {
 }
 
 fn finish_reason(turn: &Turn) -> &'static str {
-    if is_incomplete(&turn.answer, turn.ending) { "length" } else { "stop" }
+    match turn.ending {
+        Ending::Whole if !turn.answer.calls.is_empty() => "tool_calls",
+        ending if is_incomplete(&turn.answer, ending) => "length",
+        _ => "stop",
+    }
 }
 
 fn usage(turn: &Turn) -> Value {
@@ -177,6 +196,11 @@ fn frames(turn: &Turn, completion: &Completion<'_>) -> Frames {
         let chunk = finish(completion.chunk(&json!({field: piece}), None));
         if turn.ask.obfuscate { with(chunk, "obfuscation", &json!(padding(piece))) } else { chunk }
     };
+    let mut deltas: Vec<Bytes> = pieces(text).into_iter().map(|piece| data(&delta(piece))).collect();
+    if turn.ending != Ending::Refused {
+        let calls = call_deltas(turn).into_iter();
+        deltas.extend(calls.map(|delta| data(&finish(completion.chunk(&delta, None)))));
+    }
     let first = json!({"role": "assistant", "content": "", "refusal": null});
     let mut closing = vec![data(&finish(completion.chunk(&json!({}), Some(finish_reason(turn)))))];
     if include_usage {
@@ -184,11 +208,7 @@ fn frames(turn: &Turn, completion: &Completion<'_>) -> Frames {
         closing.push(data(&chunk));
     }
     closing.push(DONE);
-    let frames = Frames {
-        opening: vec![data(&finish(completion.chunk(&first, None)))],
-        deltas: pieces(text).into_iter().map(|piece| data(&delta(piece))).collect(),
-        closing,
-    };
+    let frames = Frames { opening: vec![data(&finish(completion.chunk(&first, None)))], deltas, closing };
     if turn.ending != Ending::Broken {
         return frames;
     }

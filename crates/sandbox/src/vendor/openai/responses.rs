@@ -1,18 +1,20 @@
 //! `POST /responses`.
 
 mod stream;
+mod wishes;
 
 use super::{EFFORTS, error, finished, is_incomplete, read_model, read_padding, snapshot, thinks};
 use crate::{
     answer::{Ask, REFUSAL, count_words},
-    conversation::{Conversation, Dialect, Part, silent_part, text_part},
+    conversation::{Conversation, Dialect, OpenCalls, Part, silent_part, text_part},
     fields::{self, Object},
     protocol::{Ending, Protocol, Turn},
     reply::Reply,
+    tools::read_name,
     trouble::{Invalid, Trouble, Why},
     vendor::{
         CREATED_UNIX_S,
-        chat::{admit_bearer, check_image_url},
+        chat::{admit_bearer, call_id, check_image_url},
     },
 };
 use axum::http::{HeaderMap, StatusCode};
@@ -97,6 +99,7 @@ impl Protocol for Responses {
         let effort = reasoning.map(|reasoning| reasoning.one_of("effort", &EFFORTS)).transpose()?.flatten();
         Ok(Ask {
             thinks: thinks(&model, effort),
+            wishes: wishes::read(&body, &said)?,
             model,
             prompt: said.prompt,
             input_words: said.words.saturating_add(instructions),
@@ -128,8 +131,33 @@ fn read_input(body: &Object<'_>) -> Result<Conversation, Invalid> {
             said.hear(true, text.clone());
             Ok(said)
         }
-        _ => DIALECT.read(body, "input"),
+        _ => read_items(body),
     }
+}
+
+/// Messages, and calls of functions and their results, which have no role.
+fn read_items(body: &Object<'_>) -> Result<Conversation, Invalid> {
+    let mut said = Conversation::default();
+    let mut open = OpenCalls::default();
+    for (index, item) in body.require_list("input")?.iter().enumerate() {
+        let item = Object::at(format!("input[{index}]"), item)?;
+        match item.text("type")? {
+            Some("function_call") => {
+                read_name(&item, "name")?;
+                item.require("arguments")?;
+                item.text("arguments")?;
+                open.open(item.require_text_within("call_id", 64)?);
+            }
+            Some("function_call_output") => {
+                item.require("output")?;
+                open.close(&item, "call_id")?;
+                said.hear_result(item.text("output")?.unwrap_or_default());
+            }
+            _ => DIALECT.read_message(&item, &mut said, &mut open)?,
+        }
+    }
+    open.check_closed(body, "input")?;
+    Ok(said)
 }
 
 /// The whole response object at some point of its life.
@@ -177,10 +205,26 @@ fn finished_response(turn: &Turn) -> Value {
         Ending::Whole | Ending::Refused => "completed",
     };
     let mut output: Vec<Value> = reasoning_item(turn).into_iter().collect();
-    if turn.ending != Ending::Broken {
+    if turn.ending == Ending::Whole && !turn.answer.calls.is_empty() {
+        output.extend((0..turn.answer.calls.len()).map(|index| call_item(turn, index, "completed")));
+    } else if turn.ending != Ending::Broken {
         output.push(message_item(turn, message_status(turn), &[part(turn, words(turn))]));
     }
     response(turn, status, &output)
+}
+
+/// A call, whose arguments come later while it is in progress.
+fn call_item(turn: &Turn, index: usize, status: &str) -> Value {
+    let call = turn.answer.calls.get(index);
+    let arguments = call.filter(|_| status == "completed").map(|call| call.arguments.to_string());
+    json!({
+        "id": format!("fc_{}_{index}", turn.id),
+        "type": "function_call",
+        "status": status,
+        "call_id": call_id(turn, index),
+        "name": call.map(|call| &call.name),
+        "arguments": arguments.unwrap_or_default(),
+    })
 }
 
 fn message_status(turn: &Turn) -> &'static str {

@@ -85,12 +85,10 @@ impl Endpoint for Create<'_> {
         let id = format!("sb{}", call.id);
         let request = json!({"model": model.slug, "input": input::shown(&call.order.input)});
         let output = output::of(model, &call.order.input, &call.service, fault);
-        let job = Job::new(id.clone(), request, output, fault);
+        let callback = json!({"url": call.order.webhook, "events": call.order.events});
+        let job = Job::new(id, request, output, fault).with_callback(callback);
         let shown = prediction(&call.service, &job);
-        call.service.jobs.insert(id.clone(), job);
-        if let Some(url) = call.order.webhook.take() {
-            webhook(&call.service, url, std::mem::take(&mut call.order.events)).follow(&call.service, id);
-        }
+        call.service.begin(job, tells);
         Reply::json(StatusCode::CREATED, &shown)
     }
 
@@ -122,12 +120,13 @@ fn read_events(body: &Object<'_>) -> Result<Vec<String>, Invalid> {
 }
 
 /// Posts the prediction when it has begun and when it has ended, where the events ask for it.
-fn webhook(service: &Arc<Service>, url: String, events: Vec<String>) -> Callback {
-    let wants = move |event: &str| events.iter().any(|wanted| wanted == event);
+pub(in crate::vendor) fn tells(service: &Arc<Service>, job: &Job) -> Option<Callback> {
+    let events = job.callback.get("events").and_then(Value::as_array);
+    let wants = |event: &str| events.is_some_and(|events| events.iter().any(|wanted| wanted == event));
     let (at_start, at_end) = (wants("start"), wants("completed"));
     let service = Arc::clone(service);
-    Callback {
-        url,
+    Some(Callback {
+        url: job.callback.get("url")?.as_str()?.to_owned(),
         message: Box::new(move |job| {
             let is_wanted = if job.stage().is_end() { at_end } else { at_start };
             is_wanted.then(|| prediction(&service, job))
@@ -136,7 +135,7 @@ fn webhook(service: &Arc<Service>, url: String, events: Vec<String>) -> Callback
         pauses_ms: &[500, 1_000, 2_000, 4_000],
         secret: Some(WEBHOOK_SECRET),
         is_untidy: false,
-    }
+    })
 }
 
 /// `GET /predictions/{id}` and `POST /predictions/{id}/cancel`.

@@ -1,7 +1,8 @@
 //! The events of a streamed response.
 
 use super::{
-    finished_response, message_id, message_item, message_status, part, reasoning_item, response, words,
+    call_item, finished_response, message_id, message_item, message_status, part, reasoning_item, response,
+    words,
 };
 use crate::{
     answer::pieces,
@@ -33,6 +34,9 @@ impl Events {
 pub(super) fn frames(turn: &Turn) -> Frames {
     let mut events = Events { next: 0 };
     let output_index = usize::from(reasoning_item(turn).is_some());
+    if !turn.answer.calls.is_empty() && turn.ending == Ending::Whole {
+        return calls(turn, &mut events, output_index);
+    }
     let opening = opening(turn, &mut events, output_index);
     let kind = if turn.ending == Ending::Refused { "refusal" } else { "output_text" };
     let mut delta = |piece: &str| {
@@ -63,7 +67,33 @@ pub(super) fn frames(turn: &Turn) -> Frames {
     Frames { opening, deltas, closing }
 }
 
-fn opening(turn: &Turn, events: &mut Events, output_index: usize) -> Vec<Bytes> {
+/// The frames of an answer that calls functions: the arguments of each in pieces, and then whole.
+fn calls(turn: &Turn, events: &mut Events, first_index: usize) -> Frames {
+    let opening = beginning(turn, events);
+    let mut deltas = Vec::new();
+    for (index, call) in turn.answer.calls.iter().enumerate() {
+        let output_index = first_index.saturating_add(index);
+        let (begun, done) = (call_item(turn, index, "in_progress"), call_item(turn, index, "completed"));
+        let item_id = &begun["id"];
+        let about = |kind: &str| json!({"type": kind, "item_id": item_id, "output_index": output_index});
+        let item =
+            |kind: &str, item: &Value| json!({"type": kind, "output_index": output_index, "item": item});
+        deltas.push(events.event(item("response.output_item.added", &begun)));
+        let arguments = call.arguments.to_string();
+        for piece in pieces(&arguments) {
+            let delta = about("response.function_call_arguments.delta");
+            deltas.push(events.event(with(delta, "delta", &json!(piece))));
+        }
+        let whole = with(about("response.function_call_arguments.done"), "arguments", &json!(arguments));
+        deltas.push(events.event(whole));
+        deltas.push(events.event(item("response.output_item.done", &done)));
+    }
+    let terminal = json!({"type": "response.completed", "response": finished_response(turn)});
+    Frames { opening, deltas, closing: vec![events.event(terminal)] }
+}
+
+/// The response begins, and has been thought about.
+fn beginning(turn: &Turn, events: &mut Events) -> Vec<Bytes> {
     let begun = response(turn, "in_progress", &[]);
     let mut frames = vec![
         events.event(json!({"type": "response.created", "response": begun})),
@@ -74,6 +104,11 @@ fn opening(turn: &Turn, events: &mut Events, output_index: usize) -> Vec<Bytes> 
             frames.push(events.event(json!({"type": kind, "output_index": 0, "item": item})));
         }
     }
+    frames
+}
+
+fn opening(turn: &Turn, events: &mut Events, output_index: usize) -> Vec<Bytes> {
+    let mut frames = beginning(turn, events);
     let item = message_item(turn, "in_progress", &[]);
     let added = json!({"type": "response.output_item.added", "output_index": output_index, "item": item});
     frames.push(events.event(added));

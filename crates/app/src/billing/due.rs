@@ -1,0 +1,74 @@
+//! A worker's round over what is due.
+
+use super::LEASE_MS;
+use crate::{App, Error};
+use futures_util::{StreamExt, stream};
+
+/// Rows of each kind that one round claims.
+const ROUND_LEN: u32 = 16;
+/// Rows that are worked on at the same time.
+const AT_ONCE: usize = 8;
+
+/// What one round of billing looked after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Billed {
+    /// Payments.
+    pub payments: usize,
+    /// Subscriptions.
+    pub subscriptions: usize,
+    /// Refunds.
+    pub refunds: usize,
+}
+
+impl Billed {
+    /// How many in all.
+    pub const fn total(self) -> usize {
+        self.payments + self.subscriptions + self.refunds
+    }
+}
+
+impl App {
+    /// Looks after the payments, subscriptions and refunds that are due. Any number of workers may; each row is one worker's
+    /// for a while, and what is done to it is guarded by its version.
+    ///
+    /// # Errors
+    /// The database's; what was done before stays done.
+    pub async fn bill(&self) -> Result<Billed, Error> {
+        let now = self.clock().now();
+        let until = now.plus_ms(LEASE_MS);
+        let payments = self.storage().claim_payments(now, until, ROUND_LEN).await?;
+        let paid = payments.len();
+        stream::iter(payments)
+            .for_each_concurrent(AT_ONCE, async |payment| {
+                let id = payment.id.0;
+                told("payment", id, Box::pin(self.mind_payment(payment)).await.map(drop));
+            })
+            .await;
+        let refunds = self.storage().claim_refunds(now, until, ROUND_LEN).await?;
+        let refunded = refunds.len();
+        stream::iter(refunds)
+            .for_each_concurrent(AT_ONCE, async |refund| {
+                let id = refund.id.0;
+                told("refund", id, self.advance_refund(refund).await.map(drop));
+            })
+            .await;
+        let subscriptions = self.storage().claim_subscriptions(now, until, ROUND_LEN).await?;
+        let subscribed = subscriptions.len();
+        stream::iter(subscriptions)
+            .for_each_concurrent(AT_ONCE, async |subscription| {
+                let id = subscription.id.0;
+                told("subscription", id, Box::pin(self.mind_subscription(subscription)).await);
+            })
+            .await;
+        Ok(Billed { payments: paid, subscriptions: subscribed, refunds: refunded })
+    }
+}
+
+/// What fails is left to its lease, and another round takes it up.
+fn told(what: &'static str, id: i64, outcome: Result<(), Error>) {
+    match outcome {
+        Ok(()) => {}
+        Err(Error::Moved) => tracing::info!(what, id, "somebody else has taken it further"),
+        Err(error) => tracing::warn!(what, id, %error, "not taken further"),
+    }
+}
