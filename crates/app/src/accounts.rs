@@ -95,16 +95,22 @@ impl App {
     }
 }
 
-/// An address is taken as it is, so far as it can be one: something, an at sign, something.
+/// An address is taken as it is, but for blanks around it.
 fn check_email(email: &str) -> Result<String, Error> {
     let email = email.trim();
-    let has_form = email
+    if is_email(email) { Ok(email.to_owned()) } else { Err(Error::Validation(vec![no_email("email")])) }
+}
+
+/// Whether a text is an e-mail address, so far as it can be told: something, an at sign, something.
+pub(crate) fn is_email(text: &str) -> bool {
+    let has_form = text
         .split_once('@')
         .is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@'));
-    let is_clean = !email.chars().any(|c| c.is_whitespace() || c.is_control());
-    if has_form && is_clean && email.len() <= MAX_EMAIL_CHARS {
-        return Ok(email.to_owned());
-    }
-    let message = format!("must be an e-mail address of at most {MAX_EMAIL_CHARS} characters");
-    Err(Error::Validation(vec![FieldError::new("email", message)]))
+    let is_clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    has_form && is_clean && text.len() <= MAX_EMAIL_CHARS
+}
+
+/// Says that `field` is no e-mail address.
+pub(crate) fn no_email(field: &str) -> FieldError {
+    FieldError::new(field, format!("must be an e-mail address of at most {MAX_EMAIL_CHARS} characters"))
 }

@@ -9,7 +9,7 @@ mod subscription;
 mod unused;
 
 pub use money::{Currency, Money};
-pub use payment::{Payment, PaymentKind, PaymentStatus, TradeIn};
+pub use payment::{Payment, PaymentKind, PaymentStatus, Purchase, TradeIn};
 pub use refund::{Refund, RefundKind, RefundStatus};
 pub use schedule::{CycleWindow, RenewalRules, STARS_PERIOD_MS, cycle_index_at, cycle_window};
 pub use subscription::{EndReason, Step, Subscription, SubscriptionStatus};

@@ -53,7 +53,7 @@ impl App {
     }
 
     /// Another plan, or the same one after all, from the next cycle on. What Telegram renews ends then, for it renews at the
-    /// old price: the new plan is ordered when that has happened.
+    /// old price: the new plan can be ordered when that has happened.
     pub(super) async fn change_at_end(
         &self,
         mut subscription: Subscription,

@@ -1,10 +1,13 @@
 //! Ordering a plan or a package.
 
 use super::{LEASE_MS, reference::Reference};
-use crate::{App, Error};
+use crate::{
+    App, Error,
+    accounts::{is_email, no_email},
+};
 use domain::{
     billing::{
-        CycleWindow, Money, Payment, PaymentKind, PaymentStatus, Subscription, SubscriptionStatus, TradeIn,
+        Money, Payment, PaymentKind, PaymentStatus, Purchase, Subscription, SubscriptionStatus, TradeIn,
         Unused,
     },
     id::{AccountId, CycleId, PaymentId, SubscriptionId},
@@ -17,7 +20,6 @@ use http::Uri;
 use storage::{BillingWrite, PaymentName};
 
 const MAX_RETURN_URL_CHARS: usize = 2_048;
-const MAX_EMAIL_CHARS: usize = 254;
 /// What is to be paid at least, whatever an earlier plan is worth: services take no less.
 const LEAST_KOPECKS: i64 = 100;
 /// How often a price is made anew when the account's tokens move while it is made.
@@ -205,7 +207,7 @@ impl App {
         let (true, Some(paid)) = (runs, paid) else { return Ok((0, None)) };
         let unused = Unused {
             price_kopecks: old.price.amount_minor.saturating_sub(paid.refunded_minor),
-            window: CycleWindow { ..old.window },
+            window: old.window,
             allowance_tokens: paid.tokens,
             free_tokens: wallet.plan_available,
         };
@@ -231,37 +233,19 @@ impl App {
             None => self.storage().account(account_id).await?.map(|account| account.email),
         };
         let now = self.clock().now();
+        let amount = self.price(order.method, bought.price_kopecks.saturating_sub(bought.credit_kopecks));
+        let purchase = Purchase { kind, item, tokens: bought.tokens };
         let mut payment = Payment {
-            account_id,
-            id,
-            version: 0,
-            kind,
-            item,
-            tokens: bought.tokens,
-            method: order.method,
-            status: PaymentStatus::New,
-            amount: self.price(order.method, bought.price_kopecks.saturating_sub(bought.credit_kopecks)),
             credit_minor: bought.credit_kopecks,
-            refunded_minor: 0,
-            reference,
-            gateway_id: None,
-            confirmation_url: None,
             return_url: Some(self.return_url(order)),
             receipt_email,
-            saved_method_id: None,
-            payer_id: None,
-            paid_until: None,
             subscription_id: is_plan.then_some(subscription_id),
             cycle_index: is_plan.then_some(0),
             cycle_id: is_plan.then_some(cycle_id),
             replaces: bought.replaces,
             trade_in: bought.trade_in,
-            decline: None,
-            attention: None,
-            checks: 0,
-            created_at: now,
-            paid_at: None,
             due_at: Some(now.plus_ms(LEASE_MS)),
+            ..Payment::new(account_id, id, purchase, order.method, amount, reference, now)
         };
         let write = BillingWrite {
             names: vec![(PaymentName::reference(&payment.reference), account_id, id)],
@@ -304,14 +288,12 @@ impl App {
                 format!("must be a URL, http or https, of at most {MAX_RETURN_URL_CHARS} characters");
             errors.push(FieldError::new("return_url", message));
         }
-        if let Some(email) = &order.receipt_email {
-            let is_clean = !email.chars().any(|c| c.is_whitespace() || c.is_control());
-            let has_form =
-                email.split_once('@').is_some_and(|(who, host)| !who.is_empty() && host.contains('.'));
-            if !is_clean || !has_form || email.len() > MAX_EMAIL_CHARS {
-                let message = format!("must be an e-mail address of at most {MAX_EMAIL_CHARS} characters");
-                errors.push(FieldError::new("receipt_email", message));
-            }
+        // A receipt leaves this machine, so its address names a host with a dot.
+        let is_mail = |email: &String| {
+            is_email(email) && email.rsplit('@').next().is_some_and(|host| host.contains('.'))
+        };
+        if !order.receipt_email.as_ref().is_none_or(is_mail) {
+            errors.push(no_email("receipt_email"));
         }
         if errors.is_empty() { Ok(()) } else { Err(Error::Validation(errors)) }
     }

@@ -3,7 +3,9 @@
 use super::{LEASE_MS, decide::broken, reference::Reference, subscription_data};
 use crate::{App, Error};
 use domain::{
-    billing::{EndReason, Payment, PaymentKind, PaymentStatus, Step, Subscription, SubscriptionStatus},
+    billing::{
+        EndReason, Payment, PaymentKind, PaymentStatus, Purchase, Step, Subscription, SubscriptionStatus,
+    },
     id::{CycleId, PaymentId},
     ledger::Command,
     port::{GatewayPayment, GatewayPaymentStatus, GatewayRecord, PaymentMethod},
@@ -52,37 +54,19 @@ impl App {
         let (account_id, kind) = (subscription.account_id, PaymentKind::Renewal);
         let id = PaymentId(self.storage().next_id().await?);
         let now = self.clock().now();
+        let reference = Reference { account_id, kind, item: slug, cycle_index }.mint()?;
+        let purchase = Purchase { kind, item: plan.slug.clone(), tokens: plan.tokens };
+        let (method, amount) =
+            (subscription.method, self.price(subscription.method, plan.price.saturating_mul(100)));
         let mut payment = Payment {
-            account_id,
-            id,
-            version: 0,
-            kind,
-            item: plan.slug.clone(),
-            tokens: plan.tokens,
-            method: subscription.method,
-            status: PaymentStatus::New,
-            amount: self.price(subscription.method, plan.price.saturating_mul(100)),
-            credit_minor: 0,
-            refunded_minor: 0,
-            reference: Reference { account_id, kind, item: slug, cycle_index }.mint()?,
-            gateway_id: None,
-            confirmation_url: None,
-            return_url: None,
             receipt_email: subscription.receipt_email.clone(),
             saved_method_id: subscription.saved_method_id.clone(),
             payer_id: subscription.payer_id.clone(),
-            paid_until: None,
             subscription_id: Some(subscription.id),
             cycle_index: Some(cycle_index),
             cycle_id: Some(CycleId(self.storage().next_id().await?)),
-            replaces: None,
-            trade_in: None,
-            decline: None,
-            attention: None,
-            checks: 0,
-            created_at: now,
-            paid_at: None,
             due_at: Some(now.plus_ms(LEASE_MS)),
+            ..Payment::new(account_id, id, purchase, method, amount, reference, now)
         };
         subscription.renewal_payment_id = Some(id);
         subscription.due_at = None;
@@ -171,29 +155,21 @@ impl App {
         let is_period = first.kind == PaymentKind::Subscription;
         let paid_until =
             found.paid_until.or_else(|| is_period.then(|| now.plus_ms(domain::billing::STARS_PERIOD_MS)));
+        let kind = if is_period { PaymentKind::Renewal } else { first.kind };
+        let purchase = Purchase { kind, item: first.item.clone(), tokens: first.tokens };
+        let reference = first.reference.clone();
         let mut payment = Payment {
-            id,
-            version: 0,
-            kind: if is_period { PaymentKind::Renewal } else { first.kind },
             status: PaymentStatus::Paid,
-            amount: found.amount,
-            credit_minor: 0,
-            refunded_minor: 0,
             gateway_id: Some(gateway_id.clone()),
-            confirmation_url: None,
+            receipt_email: first.receipt_email.clone(),
             payer_id: found.payer_id.or(first.payer_id.clone()),
             paid_until,
+            subscription_id: first.subscription_id,
             cycle_index: self.next_cycle_index(&first).await?,
             cycle_id: if is_period { Some(CycleId(self.storage().next_id().await?)) } else { None },
-            replaces: None,
-            trade_in: None,
-            decline: None,
-            attention: None,
-            checks: 0,
-            created_at: now,
             paid_at: Some(found.paid_at.unwrap_or(now).min(now)),
             due_at: Some(now.plus_ms(LEASE_MS)),
-            ..first.clone()
+            ..Payment::new(first.account_id, id, purchase, method, found.amount, reference, now)
         };
         let write = BillingWrite {
             new_payments: vec![payment.clone()],

@@ -173,7 +173,63 @@ pub struct Payment {
     pub due_at: Option<Timestamp>,
 }
 
+/// What is bought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purchase {
+    /// Of what kind.
+    pub kind: PaymentKind,
+    /// The slug of the plan or package.
+    pub item: String,
+    /// NeuralBox tokens that come with it.
+    pub tokens: i64,
+}
+
 impl Payment {
+    /// A payment that is ordered at `created_at` and of which nothing more is known.
+    pub fn new(
+        account_id: AccountId,
+        id: PaymentId,
+        purchase: Purchase,
+        method: PaymentMethod,
+        amount: Money,
+        reference: String,
+        created_at: Timestamp,
+    ) -> Self {
+        let Purchase { kind, item, tokens } = purchase;
+        Self {
+            account_id,
+            id,
+            version: 0,
+            kind,
+            item,
+            tokens,
+            method,
+            status: PaymentStatus::New,
+            amount,
+            credit_minor: 0,
+            refunded_minor: 0,
+            reference,
+            gateway_id: None,
+            confirmation_url: None,
+            return_url: None,
+            receipt_email: None,
+            saved_method_id: None,
+            payer_id: None,
+            paid_until: None,
+            subscription_id: None,
+            cycle_index: None,
+            cycle_id: None,
+            replaces: None,
+            trade_in: None,
+            decline: None,
+            attention: None,
+            checks: 0,
+            created_at,
+            paid_at: None,
+            due_at: None,
+        }
+    }
+
     /// What was paid in all, in the smallest unit: money, and the worth of an earlier plan.
     pub const fn price_minor(&self) -> i64 {
         self.amount.amount_minor.saturating_add(self.credit_minor)

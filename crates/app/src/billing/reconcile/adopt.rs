@@ -6,7 +6,7 @@ use crate::{
     billing::{LEASE_MS, reference::Reference},
 };
 use domain::{
-    billing::{Payment, PaymentKind, PaymentStatus, Subscription},
+    billing::{Payment, PaymentKind, PaymentStatus, Purchase, Subscription},
     id::{CycleId, PaymentId, SubscriptionId},
     port::{GatewayPayment, PaymentMethod},
     time::Timestamp,
@@ -159,22 +159,11 @@ impl App {
             None => SubscriptionId(self.storage().next_id().await?),
         };
         let cycle_id = CycleId(self.storage().next_id().await?);
+        let purchase = Purchase { kind: meant.kind, item: meant.item, tokens };
         let mut payment = Payment {
-            account_id: account.id,
-            id,
-            version: 0,
-            kind: meant.kind,
-            item: meant.item,
-            tokens,
-            method,
             status: PaymentStatus::Paid,
-            amount: found.amount,
             credit_minor,
-            refunded_minor: 0,
-            reference,
             gateway_id: Some(gateway_id),
-            confirmation_url: None,
-            return_url: None,
             receipt_email: Some(account.email),
             saved_method_id: found.saved_method_id,
             payer_id: found.payer_id,
@@ -183,13 +172,9 @@ impl App {
             cycle_index: is_plan.then_some(meant.cycle_index),
             cycle_id: is_plan.then_some(cycle_id),
             replaces,
-            trade_in: None,
-            decline: None,
-            attention: None,
-            checks: 0,
-            created_at: paid_at,
             paid_at: Some(paid_at),
             due_at: Some(now.plus_ms(LEASE_MS)),
+            ..Payment::new(account.id, id, purchase, method, found.amount, reference, paid_at)
         };
         let renewed = renews.map(|live| Subscription { renewal_payment_id: Some(id), due_at: None, ..live });
         let gateway_name = payment.gateway_id.as_deref().map(|id| PaymentName::gateway(method, id));
