@@ -1,11 +1,14 @@
 //! Settings: defaults, then a file, then the environment.
 
+mod billing;
 mod overrides;
 mod ranges;
+#[cfg(test)]
+mod tests;
 
 use app::AnswerTimes;
+use billing::BillingSettings;
 use config::{Config, Environment, File, FileFormat};
-use domain::{billing::RenewalRules, time::DAY_MS};
 use payments::PaymentsSettings;
 use providers::{ClientSettings, FetchSettings, VendorSettings};
 use secrecy::SecretString;
@@ -43,57 +46,6 @@ pub(crate) struct Settings {
     pub(crate) providers: BTreeMap<String, VendorSettings>,
     pub(crate) sandbox: SandboxSettings,
     pub(crate) server: ServerSettings,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct BillingSettings {
-    /// Hours before a cycle's end at which the next one is charged for the first time.
-    pub(crate) renew_ahead_hours: i64,
-    /// Days after that at which a declined charge is tried again.
-    pub(crate) retry_days: Vec<i64>,
-    /// Days after a cycle's end for which the plan is kept while a charge may still succeed.
-    pub(crate) grace_days: i64,
-    /// Hours after the end of a period paid in Stars for which word of the next payment is waited for.
-    pub(crate) stars_grace_hours: i64,
-}
-
-impl BillingSettings {
-    /// The same in milliseconds.
-    pub(crate) fn rules(&self) -> RenewalRules {
-        const HOUR_MS: i64 = 3_600_000;
-        RenewalRules {
-            ahead_ms: self.renew_ahead_hours * HOUR_MS,
-            retries_ms: self.retry_days.iter().map(|days| days * DAY_MS).collect(),
-            grace_ms: self.grace_days * DAY_MS,
-            stars_grace_ms: self.stars_grace_hours * HOUR_MS,
-        }
-    }
-
-    fn check(&self) -> Result<(), SettingsError> {
-        let ranges = [
-            ("billing.renew_ahead_hours", self.renew_ahead_hours, 0, 7 * 24),
-            ("billing.grace_days", self.grace_days, 0, 28),
-            ("billing.stars_grace_hours", self.stars_grace_hours, 0, 7 * 24),
-        ];
-        for (setting, value, min, max) in ranges {
-            if !(min..=max).contains(&value) {
-                return Err(SettingsError::bad(setting, format!("must lie in {min}..{max}")));
-            }
-        }
-        let in_range = self.retry_days.iter().all(|day| (1..=28).contains(day));
-        if !in_range || self.retry_days.len() > 10 || !self.retry_days.is_sorted_by(|a, b| a < b) {
-            let message = "must be at most 10 growing numbers of days in 1..28";
-            return Err(SettingsError::bad("billing.retry_days", message));
-        }
-        Ok(())
-    }
-}
-
-impl Default for BillingSettings {
-    fn default() -> Self {
-        Self { renew_ahead_hours: 24, retry_days: vec![1, 2, 4, 6], grace_days: 7, stars_grace_hours: 24 }
-    }
 }
 
 /// Files that replace the built-in catalog.
@@ -333,122 +285,5 @@ fn without_value(message: &str) -> String {
     match message.split_once(", expected ") {
         Some((_, expected)) if repeats => format!("must be {expected}"),
         _ => message.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(file: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("neuralbox.toml");
-        std::fs::write(&path, file).unwrap();
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Settings::read(Some(&path), environment.collect())
-    }
-
-    #[test]
-    fn the_environment_stands_over_the_file_over_defaults() {
-        let file = "[server]\nbind = \"127.0.0.1:1\"\nshutdown_grace_ms = 7\n";
-        let settings = read(file, &[("NEURALBOX__SERVER__BIND", "127.0.0.1:2")]).unwrap();
-        assert_eq!(settings.server.bind.port(), 2);
-        assert_eq!(settings.server.shutdown_grace_ms, 7);
-        assert_eq!(settings.client.max_attempts, 3);
-    }
-
-    #[test]
-    fn a_bad_setting_is_named() {
-        let check = |file: &str, environment: &[(&str, &str)], setting: &str| {
-            let error = read(file, environment).expect_err(setting);
-            assert_eq!(error.setting, setting, "{error}");
-        };
-        check("[server]\nbnid = 1\n", &[], "server.bnid");
-        check("[srever]\nbind = 1\n", &[], "srever");
-        check("[server]\nbind = \"here\"\n", &[], "server.bind");
-        check("", &[("NEURALBOX__SERVER__PORT", "80")], "server.port");
-        check("", &[("NEURALBOX__DATABASE__MAX_CONNECTIONS", "many")], "database.max_connections");
-        check("", &[("NEURALBOX__DATABASE__MAX_CONNECTIONS", "0")], "database.max_connections");
-        check("", &[("NEURALBOX__PROVIDERS__OPENAI__KEY", "x")], "providers.openai.key");
-        check(
-            "",
-            &[("NEURALBOX__PROVIDERS__LUMA__MAX_CONCURRENCY", "all")],
-            "providers.luma.max_concurrency",
-        );
-        check("[providers.luma]\ndaily_spend_micro_usd = -1\n", &[], "providers.luma.daily_spend_micro_usd");
-        check("[generation]\njobs_at_once = 0\n", &[], "generation.jobs_at_once");
-        check("[client]\nbreaker_open_ms = 3_600_001\n", &[], "client.breaker_open_ms");
-        check("", &[("NEURALBOX__SERVER__PUBLIC_URL", "ftp://x")], "server.public_url");
-        check("", &[("NEURALBOX__LOG__FORMAT", "xml")], "log.format");
-        check("[server]\nbind = \"127.0.0.1:1\n", &[], "--config");
-    }
-
-    #[test]
-    fn numbers_have_their_ranges() {
-        let check = |setting: &str, value: &str| {
-            let name = format!("{PREFIX}{SEPARATOR}{}", setting.to_uppercase().replace('.', SEPARATOR));
-            let error = read("", &[(&name, value)]).expect_err(setting);
-            assert_eq!(error.setting, setting, "{value}: {error}");
-        };
-        for (setting, too_little, too_much) in [
-            ("client.connect_timeout_ms", "0", "3600001"),
-            ("client.poll_timeout_ms", "999", "600001"),
-            ("client.max_response_bytes", "1023", "268435457"),
-            ("client.max_result_bytes", "1023", "4294967297"),
-            ("fetch.total_timeout_ms", "0", "3600001"),
-            ("fetch.max_redirects", "-1", "21"),
-            ("server.shutdown_grace_ms", "-1", "3600001"),
-            ("generation.answer_timeout_ms.text", "999", "3600001"),
-            ("generation.answer_timeout_ms.music", "999", "3600001"),
-            ("generation.job_timeout_ms", "999", "3600001"),
-        ] {
-            check(setting, too_little);
-            check(setting, too_much);
-        }
-        for category in ["image", "video", "tts", "stt", "tool"] {
-            check(&format!("generation.answer_timeout_ms.{category}"), "0");
-        }
-        check("generation.answer_timeout_ms.speech", "1000");
-    }
-
-    #[test]
-    fn models_are_changed_one_by_one() {
-        let catalog = |file: &str| catalog(&read(file, &[]).unwrap());
-        let wrong = |file: &str, setting: &str| {
-            let error = catalog(file).map(|_| ()).expect_err(setting);
-            assert_eq!(error.setting, setting, "{error}");
-        };
-        let changed = catalog(
-            "[models.luma-ray2]\ntimeout_ms = 5_000\njob_timeout_ms = 60_000\n\
-             [models.elevenlabs-v2]\nvoices = [\"Anna\", \"Boris\"]\n",
-        );
-        let changed = changed.unwrap();
-        let ray2 = changed.model("luma-ray2").unwrap();
-        assert_eq!((ray2.timeout_ms, ray2.job_timeout_ms), (Some(5_000), Some(60_000)));
-        let voices = serde_json::json!({ "text": "hi", "voice_id": "Boris" });
-        let purpose = domain::catalog::Purpose::Generate;
-        let read =
-            |slug: &str| changed.model(slug).unwrap().read_params(voices.as_object().unwrap(), purpose);
-        assert_eq!(read("elevenlabs-v2").unwrap().text("voice_id"), Some("Boris"));
-        assert_eq!(read("elevenlabs-flash").unwrap_err()[0].field, "voice_id");
-        wrong("[models.gpt-5]\ntimeout_ms = 999\n", "models.gpt-5.timeout_ms");
-        wrong("[models.luma-ray2]\njob_timeout_ms = 3_600_001\n", "models.luma-ray2.job_timeout_ms");
-        wrong("[models.gpt-5]\njob_timeout_ms = 60_000\n", "models.gpt-5.job_timeout_ms");
-        wrong("[models.gpt-5]\nvoices = [\"Anna\"]\n", "models.gpt-5.voices");
-        wrong("[models.openai-tts]\nvoices = []\n", "models.openai-tts.voices");
-        wrong("[models.openai-tts]\nvoices = [\" \"]\n", "models.openai-tts.voices");
-    }
-
-    #[test]
-    fn secrets_do_not_show() {
-        let planted = "planted-secret-0123456789";
-        let environment =
-            [("NEURALBOX__PROVIDERS__OPENAI__API_KEY", planted), ("NEURALBOX__DATABASE__URL", planted)];
-        let settings = read("", &environment).unwrap();
-        assert!(!format!("{settings:?}").contains(planted));
-        let broken = format!("[providers.openai]\napi_key = \"{planted}\n");
-        let error = read(&broken, &[]).unwrap_err();
-        assert!(!error.to_string().contains(planted), "{error}");
-        assert!(error.to_string().contains("line 2"), "{error}");
     }
 }
