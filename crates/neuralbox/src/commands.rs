@@ -10,6 +10,7 @@ pub(crate) mod ledger;
 pub(crate) mod migrate;
 pub(crate) mod payments;
 pub(crate) mod serve;
+mod time;
 pub(crate) mod worker;
 
 use crate::settings::SettingsError;

@@ -98,13 +98,13 @@ pub(crate) fn refuse_real_payments_for_rehearsal(settings: &Settings) -> Result<
 
 /// The section of a payment service that is configured and no sandbox.
 fn real_payment_service(settings: &Settings) -> Option<&'static str> {
-    let (yookassa, telegram) = (&settings.payments.yookassa, &settings.payments.telegram);
+    let payments = &settings.payments;
     let services = [
-        ("payments.yookassa", yookassa.is_configured(), &yookassa.base_url),
-        ("payments.telegram", telegram.is_configured(), &telegram.base_url),
+        (PaymentMethod::Yookassa, "payments.yookassa", &payments.yookassa.base_url),
+        (PaymentMethod::TelegramStars, "payments.telegram", &payments.telegram.base_url),
     ];
-    let real = services.into_iter().find(|(_, is_set, url)| *is_set && !leads_to_private(url));
-    real.map(|(name, ..)| name)
+    let is_real = |method, url: &str| payments.is_configured(method) && !leads_to_private(url);
+    services.into_iter().find(|(method, _, url)| is_real(*method, url)).map(|(_, name, _)| name)
 }
 
 /// Points every vendor that `sandbox` speaks for at it, and leaves no way to the others. What else is set for a vendor
@@ -146,15 +146,12 @@ pub(crate) fn sandbox_notifications(addr: SocketAddr) -> sandbox::NotificationTa
 
 /// The payment services that are configured.
 fn gateways(settings: &Settings) -> Result<Vec<Arc<dyn PaymentGateway>>, SettingsError> {
-    let mut gateways: Vec<Arc<dyn PaymentGateway>> = Vec::new();
-    for method in PaymentMethod::ALL {
-        let gateway = Gateway::new(method, &settings.payments)
-            .map_err(|error| SettingsError::bad("payments", error.to_string()))?;
-        if gateway.is_configured() {
-            gateways.push(Arc::new(gateway));
-        }
-    }
-    Ok(gateways)
+    let configured = PaymentMethod::ALL.into_iter().filter(|method| settings.payments.is_configured(*method));
+    let gateway = |method| match Gateway::new(method, &settings.payments) {
+        Ok(gateway) => Ok(Arc::new(gateway) as Arc<dyn PaymentGateway>),
+        Err(error) => Err(SettingsError::bad("payments", error.to_string())),
+    };
+    configured.map(gateway).collect()
 }
 
 /// The use-cases over `storage` and the vendors that `settings` name. `addr` is where the API is, for a process that serves it.

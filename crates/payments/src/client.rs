@@ -58,11 +58,6 @@ impl Gateway {
         Ok(Self { http: http_client(settings)?, settings: settings.clone(), adapter, access })
     }
 
-    /// Whether there is all that the service needs to be asked.
-    pub fn is_configured(&self) -> bool {
-        self.access.is_some()
-    }
-
     fn access(&self) -> Result<&Access, GatewayError> {
         let name = self.method().name();
         let message = || format!("there is no access to {name}");

@@ -1,5 +1,6 @@
 //! What an operator sets about payments.
 
+use domain::port::PaymentMethod;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -112,6 +113,14 @@ pub struct SettingError {
 }
 
 impl PaymentsSettings {
+    /// Whether there is all that the service of `method` needs to be asked.
+    pub fn is_configured(&self, method: PaymentMethod) -> bool {
+        match method {
+            PaymentMethod::Yookassa => self.yookassa.is_configured(),
+            PaymentMethod::TelegramStars => self.telegram.is_configured(),
+        }
+    }
+
     /// Whether every setting can be used.
     ///
     /// # Errors

@@ -2,10 +2,8 @@
 
 mod report;
 
-use super::{Error, account::operator_app};
+use super::{Error, account::operator_app, time::read_time};
 use crate::{cli::BillingCommand, output, settings::Settings};
-use chrono::DateTime;
-use domain::time::{Day, Timestamp};
 use std::{io::Write, process::ExitCode};
 
 /// Entries after which a long report says how far it is.
@@ -26,20 +24,6 @@ pub(crate) async fn run(settings: &Settings, command: BillingCommand) -> Result<
             Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
     }
-}
-
-/// A day, or an instant.
-pub(super) fn read_time(option: &str, text: &str) -> Result<Timestamp, Error> {
-    let instant = || {
-        let time = DateTime::parse_from_rfc3339(text).ok()?;
-        Some(Timestamp::from_unix_ms(time.timestamp_millis()))
-    };
-    let time = Day::parse(text).map(Day::starts_at).or_else(instant);
-    time.ok_or_else(|| {
-        Error::Other(format!(
-            "{option} must be a day such as 2026-12-01, or a time such as 2026-12-01T12:00:00Z"
-        ))
-    })
 }
 
 /// Says on standard error how far a long report is.

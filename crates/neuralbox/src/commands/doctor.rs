@@ -2,7 +2,6 @@
 
 use super::Error;
 use crate::{
-    clock::SystemClock,
     logging, output,
     settings::{self, Settings},
     wiring,
@@ -12,7 +11,7 @@ use domain::{
     id::GenerationId,
     media::MediaCall,
     params::Params,
-    port::{Clock, Provider},
+    port::Provider,
     time::{DAY_MS, Timestamp},
 };
 use providers::{VendorSettings, leads_to_private};
@@ -50,7 +49,7 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> Result<ExitCode, Err
     logging::start(&settings.log)?;
     let catalog = settings::catalog(settings)?;
     let client = wiring::client(settings)?;
-    let now = SystemClock::new().now();
+    let now = wiring::clock().now();
     let mut findings = database(settings).await;
     findings.extend(vendors(&catalog, &client));
     if leads_to_private(&wiring::public_url(settings, None)) {

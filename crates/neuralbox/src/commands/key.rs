@@ -3,7 +3,7 @@
 use super::{
     Error,
     account::{find, operator_app},
-    billing::read_time,
+    time::read_time,
 };
 use crate::{cli::KeyCommand, output, settings::Settings};
 use app::{CreateKey, KeyRecord};

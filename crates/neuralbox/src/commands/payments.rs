@@ -4,7 +4,7 @@ mod reconcile;
 mod show;
 
 use super::{Error, account::operator_app};
-use crate::{cli::PaymentsCommand, output, settings::Settings};
+use crate::{cli::PaymentsCommand, output, settings::Settings, wiring};
 use domain::id::{AccountId, PaymentId};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -14,6 +14,8 @@ const MAX_REASON_CHARS: usize = 250;
 
 pub(crate) async fn run(settings: &Settings, command: PaymentsCommand) -> Result<ExitCode, Error> {
     let app = operator_app(settings).await?;
+    wiring::refuse_real_vendors_for_sandbox(settings, &wiring::connect(settings, wiring::clock()).await?)
+        .await?;
     match command {
         PaymentsCommand::List { account, email, attention, limit, json } => {
             let account_id = match (account, email) {

@@ -1,7 +1,7 @@
 //! `neuralbox payments reconcile`
 
 use crate::{
-    commands::{Error, billing::read_time},
+    commands::{Error, time::read_time},
     output,
 };
 use app::{App, Finding, Outcome, Reconciliation};
