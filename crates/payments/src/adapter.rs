@@ -64,6 +64,9 @@ pub trait Adapter: Send + Sync + 'static {
     /// Reads all that was entered from `from` to just before `to`, a page at a time.
     fn records(&self, from: Timestamp, to: Timestamp) -> Exchange<Vec<GatewayRecord>>;
 
+    /// Pages that a list may have. More is taken for a service that does not find its own end.
+    fn max_pages(&self) -> usize;
+
     /// Answers whether a payment may go on; `None` where the service does not ask.
     fn answer_pre_checkout(&self, query_id: &str, refusal: Option<&str>) -> Option<Exchange<()>>;
 

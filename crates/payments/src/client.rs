@@ -30,8 +30,6 @@ pub struct Gateway {
     access: Option<Access>,
 }
 
-/// Pages of one list: a hundred thousand movements. More is taken for a service that does not find its own end.
-const MAX_STEPS: usize = 1_000;
 /// A payer's checkout is cancelled after 10 s, of which some have passed.
 const PRE_CHECKOUT_TIME: Duration = Duration::from_secs(8);
 
@@ -84,13 +82,14 @@ impl Gateway {
         mut exchange: Exchange<T>,
         time: Duration,
     ) -> Result<T, GatewayError> {
-        for _ in 0..MAX_STEPS {
+        let max_pages = self.adapter.max_pages();
+        for _ in 0..max_pages {
             match self.exchange(access, exchange, time).await? {
                 Step::Done(result) => return Ok(result),
                 Step::Send(next) => exchange = *next,
             }
         }
-        let message = format!("the list has more than {MAX_STEPS} pages");
+        let message = format!("the list has more than {max_pages} pages");
         Err(GatewayError::new(GatewayErrorKind::OutcomeUnknown, message))
     }
 

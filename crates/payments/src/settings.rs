@@ -22,7 +22,7 @@ pub struct PaymentsSettings {
     pub timeout_ms: u64,
     /// Attempts for one request, at most.
     pub max_attempts: usize,
-    /// Milliseconds before the second attempt, at least; each further pause is twice as long.
+    /// Milliseconds before the second attempt, at least; each further pause is twice as long, up to a minute.
     pub first_backoff_ms: u64,
 }
 
@@ -134,6 +134,8 @@ impl PaymentsSettings {
         for (setting, ms) in times {
             ensure(setting, (1..=HOUR_MS).contains(&ms), "must lie in 1..3600000")?;
         }
+        let backoff = (1..=MINUTE_MS).contains(&self.first_backoff_ms);
+        ensure("payments.first_backoff_ms", backoff, "must lie in 1..60000")?;
         ensure("payments.max_attempts", (1..=10).contains(&self.max_attempts), "must lie in 1..10")?;
         self.yookassa.check()?;
         self.telegram.check()
@@ -192,6 +194,7 @@ impl TelegramSettings {
     }
 }
 
+const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 3_600_000;
 const NO_WORD: &str = "must be one of YooKassa's words";
 

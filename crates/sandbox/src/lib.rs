@@ -123,7 +123,14 @@ impl Sandbox {
     /// # Errors
     /// As [`Self::start`].
     pub async fn start_with(bind: SocketAddr, options: Options) -> io::Result<Self> {
-        let listener = TcpListener::bind(bind).await?;
+        Self::start_on(TcpListener::bind(bind).await?, options)
+    }
+
+    /// As [`Self::start_with`], on a listener that is there.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made, for what it calls back.
+    pub fn start_on(listener: TcpListener, options: Options) -> io::Result<Self> {
         let addr = listener.local_addr()?;
         let (alive, stopped) = watch::channel(());
         let http = callback::client().map_err(io::Error::other)?;

@@ -23,8 +23,8 @@ use domain::{
     time::Timestamp,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, SqlErr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait,
+    IntoActiveModel, ModelTrait, QueryFilter, SqlErr,
 };
 
 /// What a payment is found by where the account is not known.
@@ -108,34 +108,17 @@ impl Storage {
 /// Rows of what ends first: a new subscription takes the place of one that ends in the same transaction.
 async fn write_all<C: ConnectionTrait>(db: &C, write: BillingWrite, now: Timestamp) -> Result<(), DbErr> {
     for changed in write.subscriptions {
-        let (key, version) = ((changed.account_id.0, changed.id.0), changed.version);
-        let row = rows::subscription_row(changed).into_active_model().reset_all();
-        let update = subscription::Entity::update_many()
-            .set(row)
-            .filter(subscription::Column::AccountId.eq(key.0))
-            .filter(subscription::Column::Id.eq(key.1))
-            .filter(subscription::Column::Version.eq(version));
-        exactly_one(update.exec(db).await?.rows_affected)?;
+        use subscription::Column::{AccountId, Id, Version};
+        update::<subscription::Entity, _>(db, rows::subscription_row(changed), [AccountId, Id, Version])
+            .await?;
     }
     for changed in write.payments {
-        let (key, version) = ((changed.account_id.0, changed.id.0), changed.version);
-        let row = rows::payment_row(changed).into_active_model().reset_all();
-        let update = payment::Entity::update_many()
-            .set(row)
-            .filter(payment::Column::AccountId.eq(key.0))
-            .filter(payment::Column::Id.eq(key.1))
-            .filter(payment::Column::Version.eq(version));
-        exactly_one(update.exec(db).await?.rows_affected)?;
+        use payment::Column::{AccountId, Id, Version};
+        update::<payment::Entity, _>(db, rows::payment_row(changed), [AccountId, Id, Version]).await?;
     }
     for changed in write.refunds {
-        let (key, version) = ((changed.account_id.0, changed.id.0), changed.version);
-        let row = rows::refund_row(changed).into_active_model().reset_all();
-        let update = refund::Entity::update_many()
-            .set(row)
-            .filter(refund::Column::AccountId.eq(key.0))
-            .filter(refund::Column::Id.eq(key.1))
-            .filter(refund::Column::Version.eq(version));
-        exactly_one(update.exec(db).await?.rows_affected)?;
+        use refund::Column::{AccountId, Id, Version};
+        update::<refund::Entity, _>(db, rows::refund_row(changed), [AccountId, Id, Version]).await?;
     }
     for new in write.new_subscriptions {
         let row = rows::subscription_row(new).into_active_model();
@@ -163,6 +146,7 @@ async fn write_all<C: ConnectionTrait>(db: &C, write: BillingWrite, now: Timesta
             r#type: Set(new.event_type.to_owned()),
             data: Set(new.data),
             created_at_ms: Set(now.unix_ms()),
+            is_new: Set(1),
         };
         event::Entity::insert(row).exec_without_returning(db).await?;
     }
@@ -172,6 +156,18 @@ async fn write_all<C: ConnectionTrait>(db: &C, write: BillingWrite, now: Timesta
     Ok(())
 }
 
-fn exactly_one(rows_affected: u64) -> Result<(), DbErr> {
-    if rows_affected == 1 { Ok(()) } else { Err(DbErr::RecordNotUpdated) }
+/// Writes a row over the version before it, if that is still there.
+async fn update<E, C>(db: &C, row: E::Model, [account_id, id, version]: [E::Column; 3]) -> Result<(), DbErr>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    C: ConnectionTrait,
+{
+    let update = E::update_many()
+        .filter(account_id.eq(row.get(account_id)))
+        .filter(id.eq(row.get(id)))
+        .filter(version.into_expr().add(1).eq(row.get(version)))
+        .set(row.into_active_model().reset_all());
+    let written = update.exec(db).await?.rows_affected;
+    if written == 1 { Ok(()) } else { Err(DbErr::RecordNotUpdated) }
 }

@@ -22,6 +22,7 @@ impl App {
             subscription.next_plan = None;
             subscription = self.save_change(subscription).await?;
         }
+        self.keep_plan(&subscription).await?;
         Ok(subscription)
     }
 
@@ -31,12 +32,14 @@ impl App {
     /// As [`App::cancel_subscription`].
     pub async fn resume_subscription(&self, account_id: AccountId) -> Result<Subscription, Error> {
         let mut subscription = self.require_live(account_id).await?;
-        if subscription.cancel_at_end || subscription.next_plan.is_some() {
+        let next_plan = self.next_plan(&subscription, &subscription.plan).await?;
+        if subscription.cancel_at_end || subscription.next_plan != next_plan {
             self.tell_service(&subscription, true).await?;
             subscription.cancel_at_end = false;
-            subscription.next_plan = None;
+            subscription.next_plan = next_plan;
             subscription = self.save_change(subscription).await?;
         }
+        self.keep_plan(&subscription).await?;
         Ok(subscription)
     }
 
@@ -53,7 +56,7 @@ impl App {
     }
 
     /// Another plan, or the same one after all, from the next cycle on. What Telegram renews ends then, for it renews at the
-    /// old price: the new plan can be ordered when that has happened.
+    /// old price: the new plan can be ordered when that has happened, and nobody is promised that it comes by itself.
     pub(super) async fn change_at_end(
         &self,
         mut subscription: Subscription,
@@ -63,27 +66,35 @@ impl App {
         let renews_itself = subscription.method == PaymentMethod::TelegramStars;
         self.tell_service(&subscription, is_same).await?;
         subscription.cancel_at_end = renews_itself && !is_same;
-        subscription.next_plan = (!is_same).then(|| plan.slug.clone());
-        self.save_change(subscription).await
+        subscription.next_plan =
+            if renews_itself { None } else { self.next_plan(&subscription, &plan.slug).await? };
+        let subscription = self.save_change(subscription).await?;
+        self.keep_plan(&subscription).await?;
+        Ok(subscription)
+    }
+
+    /// What has to be noted so that the plan is `wanted` as soon as that can be. A cycle that has been charged already, at
+    /// another plan's price, is had first.
+    async fn next_plan(&self, subscription: &Subscription, wanted: &str) -> Result<Option<String>, Error> {
+        let charged = match subscription.renewal_payment_id {
+            Some(id) => self.storage().payment(subscription.account_id, id).await?,
+            None => None,
+        };
+        let comes_anyway =
+            subscription.plan == wanted && charged.is_none_or(|renewal| renewal.item == wanted);
+        Ok((!comes_anyway).then(|| wanted.to_owned()))
     }
 
     /// Tells a service that renews by itself whether to go on.
     async fn tell_service(&self, subscription: &Subscription, renews: bool) -> Result<(), Error> {
         let paid = self.storage().payment(subscription.account_id, subscription.payment_id).await?;
-        let charge = paid.and_then(|payment| payment.gateway_id);
-        if let (PaymentMethod::TelegramStars, Some(payer_id), Some(charge)) =
-            (subscription.method, &subscription.payer_id, charge)
-        {
-            let gateway = self.require_gateway(subscription.method)?;
-            gateway.set_renewal(payer_id, &charge, renews).await.map_err(|error| {
-                tracing::warn!(subscription_id = subscription.id.0, %error, "renewals could not be set");
-                Error::PaymentService(subscription.method)
-            })?;
-        }
-        Ok(())
+        let Some(paid) = paid else { return Ok(()) };
+        self.set_renewal(&paid, renews).await.map_err(|error| {
+            tracing::warn!(subscription_id = subscription.id.0, %error, "renewals could not be set");
+            Error::PaymentService(subscription.method)
+        })
     }
 
-    /// Writes a change, and has the ledger keep the plan for as long as it now may be kept.
     async fn save_change(&self, mut subscription: Subscription) -> Result<Subscription, Error> {
         if subscription.renewal_payment_id.is_none() {
             subscription.due_at = self.next_step_at(&subscription);
@@ -91,13 +102,17 @@ impl App {
         if subscription.status == SubscriptionStatus::Ended {
             return Err(Error::NotFound("subscription"));
         }
-        let subscription = self.save_subscription(subscription).await?;
+        self.save_subscription(subscription).await
+    }
+
+    /// Has the ledger keep the plan for as long as it now may be kept: also when nothing has changed, for the change may have
+    /// been written by somebody who got no further.
+    async fn keep_plan(&self, subscription: &Subscription) -> Result<(), Error> {
         let keep = Command::KeepPlan {
             account_id: subscription.account_id,
             cycle_id: subscription.cycle_id,
             plan_until: subscription.plan_until(self.rules()),
         };
-        self.storage().ledger().run(keep).await?;
-        Ok(subscription)
+        Ok(self.storage().ledger().run(keep).await?)
     }
 }

@@ -3,13 +3,10 @@
 use super::refund::bucket_of;
 use crate::{App, Error};
 use domain::{
-    billing::{
-        EndReason, Money, Payment, PaymentKind, PaymentStatus, Refund, RefundKind, RefundStatus,
-        package_refund,
-    },
+    billing::{Money, Payment, PaymentKind, PaymentStatus, Refund, RefundKind, RefundStatus, package_refund},
     id::RefundId,
     ledger::{Bucket, Command, Reason, Refusal, TakeBack},
-    port::{GatewayRefund, GatewayRefundStatus, PaymentMethod},
+    port::{GatewayRefund, GatewayRefundStatus},
 };
 use storage::{BillingWrite, LedgerError, PaymentName};
 
@@ -85,9 +82,7 @@ impl App {
 
     /// Takes the tokens of a chargeback, and ends the subscription that it paid for.
     pub(super) async fn take_charged_back(&self, mut refund: Refund) -> Result<Refund, Error> {
-        let payment = self.storage().payment(refund.account_id, refund.payment_id).await?;
-        let payment =
-            payment.ok_or_else(|| Error::Internal(format!("refund {} has no payment", refund.id)))?;
+        let payment = self.refunded_payment(&refund).await?;
         for _ in 0..MAX_TRIES {
             let take = TakeBack {
                 account_id: refund.account_id,
@@ -99,7 +94,7 @@ impl App {
                 seen: refund.seen,
             };
             match self.storage().ledger().run(Command::TakeBack(take)).await {
-                Ok(()) => return self.end_charge_back(refund, &payment).await,
+                Ok(()) => return self.end_refund(refund).await,
                 Err(LedgerError::Refused(Refusal::Moved)) => {
                     let due = self.due_back(&payment, refund.amount).await?;
                     (refund.tokens, refund.owed_tokens, refund.seen) =
@@ -110,26 +105,6 @@ impl App {
             }
         }
         Err(Error::Moved)
-    }
-
-    async fn end_charge_back(&self, mut refund: Refund, payment: &Payment) -> Result<Refund, Error> {
-        if payment.kind != PaymentKind::Package
-            && let Some(live) = self.storage().live_subscription(payment.account_id).await?
-            && live.payment_id == payment.id
-        {
-            if let (PaymentMethod::TelegramStars, Some(payer_id), Some(charge)) =
-                (payment.method, &payment.payer_id, &payment.gateway_id)
-                && let Err(error) =
-                    self.require_gateway(payment.method)?.set_renewal(payer_id, charge, false).await
-            {
-                tracing::warn!(payment_id = payment.id.0, %error, "renewals could not be stopped");
-            }
-            self.end_subscription(live, EndReason::Refunded).await?;
-        }
-        // Last, so that whoever takes it up after a crash does the rest too.
-        refund.status = RefundStatus::Succeeded;
-        refund.due_at = None;
-        self.save_refund(refund).await
     }
 
     /// The tokens that `amount` of a payment has bought: what is left of them is taken, what was used is owed.
@@ -146,7 +121,7 @@ impl App {
         let seen = wallet.seen(Bucket::Plan(cycle_id));
         let used = self.storage().cycle_used_tokens(payment.account_id, cycle_id).await?;
         let tokens = seen.0.min(bought);
-        // What has expired was of no use to anybody, and is not owed.
+        // What has expired was of no use to anybody, and is not owed; nor is what is held, which may come back and expires then.
         let owed_tokens = (bought - tokens).min(used);
         Ok(Due { tokens, owed_tokens, bucket: Bucket::Plan(cycle_id), seen })
     }

@@ -33,9 +33,6 @@ impl App {
         if payment.replaces != old.as_ref().map(|old| (old.id, old.cycle_id)) {
             return self.return_payment(payment).await;
         }
-        let (Some(id), Some(cycle_id)) = (payment.subscription_id, payment.cycle_id) else {
-            return Err(broken(&payment));
-        };
         let now = self.clock().now();
         let anchor = match payment.paid_until {
             Some(paid_until) => paid_until.plus_ms(-STARS_PERIOD_MS),
@@ -43,32 +40,7 @@ impl App {
             None => payment.paid_at.unwrap_or(now).max(payment.created_at),
         };
         let window = window_of(&payment, anchor).ok_or_else(|| broken(&payment))?;
-        let mut new = Subscription {
-            account_id: payment.account_id,
-            id,
-            version: 0,
-            plan: payment.item.clone(),
-            method: payment.method,
-            status: SubscriptionStatus::Active,
-            end_reason: None,
-            anchor,
-            cycle_index: 0,
-            cycle_id,
-            window,
-            price: Money { currency: payment.amount.currency, amount_minor: payment.price_minor() },
-            payment_id: payment.id,
-            saved_method_id: payment.saved_method_id.clone(),
-            is_method_gone: payment.method == PaymentMethod::Yookassa && payment.saved_method_id.is_none(),
-            payer_id: payment.payer_id.clone(),
-            receipt_email: payment.receipt_email.clone(),
-            cancel_at_end: false,
-            next_plan: None,
-            declines: 0,
-            renewal_payment_id: None,
-            attention: None,
-            created_at: now,
-            due_at: None,
-        };
+        let mut new = Subscription::begin(&payment, anchor, window, now).ok_or_else(|| broken(&payment))?;
         new.due_at = self.next_step_at(&new);
         let mut write = BillingWrite { new_subscriptions: vec![new], ..BillingWrite::default() };
         if let Some(old) = old {
@@ -115,15 +87,16 @@ impl App {
             payment.due_at = Some(ends_at);
             return self.save_payment(payment).await;
         }
-        if payment.method == PaymentMethod::Yookassa && subscription.cancel_at_end {
-            // It was canceled after the charge, and ends now.
+        let cycle_id = payment.cycle_id.ok_or_else(|| broken(&payment))?;
+        let window = window_of(&payment, subscription.anchor).ok_or_else(|| broken(&payment))?;
+        let is_over = window.ends_at <= now;
+        if payment.method == PaymentMethod::Yookassa && (subscription.cancel_at_end || is_over) {
+            // It was canceled after the charge, and ends now; or nothing is left of the cycle, and another one is charged.
             subscription.renewal_payment_id = None;
             subscription.due_at = Some(now);
             let write = BillingWrite { subscriptions: vec![subscription], ..BillingWrite::default() };
             return Box::pin(self.return_with(payment, write)).await;
         }
-        let cycle_id = payment.cycle_id.ok_or_else(|| broken(&payment))?;
-        let window = window_of(&payment, subscription.anchor).ok_or_else(|| broken(&payment))?;
         if is_same_period(&payment, window, subscription.window) {
             return self.return_payment(payment).await;
         }

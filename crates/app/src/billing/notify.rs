@@ -10,6 +10,8 @@ use storage::PaymentName;
 
 /// How often a message is taken up again when somebody else works on the same payment.
 const MAX_TRIES: usize = 5;
+/// What is not found when a method is not configured.
+const SERVICE: &str = "payment service";
 
 impl App {
     /// The header that proves where a service's messages come from, where it has one.
@@ -28,7 +30,7 @@ impl App {
         proof: Option<&str>,
         body: &[u8],
     ) -> Result<(), Error> {
-        let gateway = self.gateway(method).ok_or(Error::NotFound("payment service"))?;
+        let gateway = self.gateway(method).ok_or(Error::NotFound(SERVICE))?;
         let notification = gateway.read_notification(proof, body).map_err(|error| {
             tracing::warn!(method = method.name(), %error, "a notification is not believed");
             match error {
@@ -49,9 +51,15 @@ impl App {
 
     async fn heed(&self, method: PaymentMethod, notification: Notification) -> Result<(), Error> {
         match notification {
-            Notification::PaymentMoved { gateway_id } => self.read_back(method, &gateway_id).await,
+            Notification::PaymentMoved { gateway_id, reference } => {
+                self.read_back(method, &gateway_id, reference.as_deref()).await
+            }
             Notification::RefundMoved { gateway_id, payment_gateway_id } => {
-                let gateway = self.require_gateway(method)?;
+                let name = PaymentName::gateway(method, &payment_gateway_id);
+                if self.storage().payment_by_name(&name).await?.is_none() {
+                    return not_ours(method);
+                }
+                let gateway = self.gateway(method).ok_or(Error::NotFound(SERVICE))?;
                 match gateway.refund_status(&gateway_id, &payment_gateway_id).await {
                     Ok(found) => self.take_refund(method, found).await,
                     Err(error) => unread(method, &error),
@@ -63,7 +71,7 @@ impl App {
                     Some(order) if order.amount == amount => self.refusal(&order).await?,
                     _ => Some("This invoice is not known."),
                 };
-                let gateway = self.require_gateway(method)?;
+                let gateway = self.gateway(method).ok_or(Error::NotFound(SERVICE))?;
                 match gateway.answer_pre_checkout(&query_id, refusal).await {
                     Ok(()) => Ok(()),
                     Err(error) => {
@@ -91,13 +99,29 @@ impl App {
         Ok(is_stale.then_some("Your plan has changed since this was ordered. Please order again."))
     }
 
-    /// Reads a payment back that is said to have moved.
-    async fn read_back(&self, method: PaymentMethod, gateway_id: &str) -> Result<(), Error> {
-        let found = match self.require_gateway(method)?.payment(gateway_id).await {
+    /// Reads a payment back that is said to have moved. The service is asked only about what may be ours: anybody can send us
+    /// any number of ids.
+    async fn read_back(
+        &self,
+        method: PaymentMethod,
+        gateway_id: &str,
+        said_reference: Option<&str>,
+    ) -> Result<(), Error> {
+        let by_id = self.storage().payment_by_name(&PaymentName::gateway(method, gateway_id)).await?;
+        let is_known = match (&by_id, said_reference) {
+            (Some(_), _) => true,
+            (None, Some(said)) => {
+                self.storage().payment_by_name(&PaymentName::reference(said)).await?.is_some()
+            }
+            (None, None) => false,
+        };
+        if !is_known {
+            return not_ours(method);
+        }
+        let found = match self.read_payment(method, gateway_id).await {
             Ok(found) => found,
             Err(error) => return unread(method, &error),
         };
-        let by_id = self.storage().payment_by_name(&PaymentName::gateway(method, gateway_id)).await?;
         let payment = match (by_id, &found.reference) {
             (Some(payment), _) => Some(payment),
             // The answer to our order was lost.
@@ -106,10 +130,7 @@ impl App {
             }
             (None, None) => None,
         };
-        let Some(payment) = payment else {
-            tracing::info!(method = method.name(), "a notification about a payment that is not ours");
-            return Ok(());
-        };
+        let Some(payment) = payment else { return not_ours(method) };
         if payment.gateway_id.as_deref().is_some_and(|known| known != gateway_id) {
             tracing::error!(
                 payment_id = payment.id.0,
@@ -130,6 +151,8 @@ impl App {
         let known = self.storage().refunds(payment.account_id, Some(payment.id)).await?;
         match known_refund(&known, &found) {
             Some(refund) => self.absorb_refund(refund.clone(), found).await.map(drop),
+            // What is left of the payment depends on those that are not decided yet: the service says it again.
+            None if known.iter().any(Refund::is_undecided) => Err(Error::Moved),
             None => self.charge_back(payment, &found).await,
         }
     }
@@ -151,6 +174,12 @@ pub(super) fn known_refund<'a>(known: &'a [Refund], found: &GatewayRefund) -> Op
             && refund.amount == found.amount
     };
     known.iter().find(is_it).or_else(|| known.iter().find(is_owed))
+}
+
+/// A message about somebody else's payment, or about none at all: it need not come again.
+fn not_ours(method: PaymentMethod) -> Result<(), Error> {
+    tracing::info!(method = method.name(), "a notification about a payment that is not ours");
+    Ok(())
 }
 
 /// A message about what the service itself does not know is nobody's; with other trouble it should come again.

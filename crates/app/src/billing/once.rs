@@ -73,8 +73,13 @@ impl App {
             Err(error) => return Err(error.clone()),
         };
         let (status, body) = in_words(outcome);
-        self.storage().keep_answer(account_id, binding, (status, body.clone()), failed).await?;
-        Ok(OrderAnswer { status, body, is_replay: false })
+        let is_kept = self.storage().keep_answer(account_id, binding, (status, body.clone()), failed).await?;
+        // Another order may have taken the name meanwhile, or this one been answered elsewhere: what is said again counts.
+        let earlier = if is_kept { None } else { self.bound(account_id, binding).await? };
+        Ok(match earlier.and_then(|earlier| earlier.answer) {
+            Some((status, body)) => OrderAnswer { status, body, is_replay: true },
+            None => OrderAnswer { status, body, is_replay: false },
+        })
     }
 
     /// The answer to the same order before; waits for one that is being carried out.

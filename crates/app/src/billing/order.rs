@@ -202,9 +202,15 @@ impl App {
     /// What a subscription's running cycle is worth, in kopecks, and the tokens that go with that.
     async fn worth(&self, old: &Subscription, wallet: &Wallet) -> Result<(i64, Option<TradeIn>), Error> {
         let now = self.clock().now();
-        let runs = wallet.running_cycle(now).is_some_and(|cycle| cycle.id == old.cycle_id);
+        if now >= old.window.ends_at {
+            return Ok((0, None));
+        }
+        if wallet.running_cycle(now).is_none_or(|cycle| cycle.id != old.cycle_id) {
+            // It is paid, and about to be entered: it must not count as worth nothing.
+            return Err(Error::Moved);
+        }
         let paid = self.storage().payment(old.account_id, old.payment_id).await?;
-        let (true, Some(paid)) = (runs, paid) else { return Ok((0, None)) };
+        let Some(paid) = paid else { return Ok((0, None)) };
         let unused = Unused {
             price_kopecks: old.price.amount_minor.saturating_sub(paid.refunded_minor),
             window: old.window,
@@ -230,7 +236,7 @@ impl App {
         // A receipt goes somewhere, or there is none.
         let receipt_email = match &order.receipt_email {
             Some(email) => Some(email.clone()),
-            None => self.storage().account(account_id).await?.map(|account| account.email),
+            None => self.storage().account(account_id).await?.and_then(|account| account.email),
         };
         let now = self.clock().now();
         let amount = self.price(order.method, bought.price_kopecks.saturating_sub(bought.credit_kopecks));
@@ -263,9 +269,7 @@ impl App {
         match method {
             PaymentMethod::Yookassa => Money::kopecks(price_kopecks),
             PaymentMethod::TelegramStars => {
-                let per_star = self.inner.settings.billing.kopecks_per_star.max(1);
-                let up = price_kopecks.saturating_add(per_star.saturating_sub(1));
-                Money::stars(up / per_star)
+                Money::in_stars(price_kopecks, self.inner.settings.billing.kopecks_per_star)
             }
         }
     }
@@ -312,7 +316,7 @@ pub(super) fn settled(payment: Payment) -> Result<Payment, Error> {
 }
 
 /// Whether a browser can be sent there. A service that cannot read the address rejects the whole order.
-fn is_web_url(url: &str) -> bool {
+pub(crate) fn is_web_url(url: &str) -> bool {
     let uri = url.parse::<Uri>();
     uri.is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("https" | "http")) && uri.host().is_some_and(|host| !host.is_empty())

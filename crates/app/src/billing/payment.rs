@@ -1,34 +1,39 @@
 //! A payment's way from an order to the money, or to none.
 
-use super::{LEASE_MS, pause_ms, payment_data, subscription_data};
+use super::{
+    LEASE_MS, pause_ms, payment_data, round_books::RoundBooks, subscription_data, trade_in::sets_aside,
+};
 use crate::{App, Error};
 use domain::{
     billing::{Payment, PaymentKind, PaymentStatus, Step, SubscriptionStatus},
-    ledger::{Bucket, Command, GiveBack, Reason, Refusal, TakeBack},
     port::{
         Charge, Decline, GatewayError, GatewayErrorKind, GatewayPayment, GatewayPaymentStatus, GatewayRecord,
         PaymentMethod, PaymentOrder,
     },
     time::{DAY_MS, Timestamp},
 };
-use storage::{BillingWrite, LedgerError, PaymentName};
+use storage::{BillingWrite, PaymentName};
 
 /// Milliseconds for which an order can be paid.
 const ORDER_MS: i64 = DAY_MS;
 /// Milliseconds for which a service remembers that an order was asked for before: a day, less an hour for clocks that differ.
 const REPEATABLE_MS: i64 = DAY_MS - 60 * 60 * 1_000;
-/// Milliseconds around an order in which a service's books are searched for it.
-const CLOCK_SKEW_MS: i64 = 10 * 60 * 1_000;
 /// Milliseconds between two looks at an order that was given up and could still be paid at the service.
 const LATE_LOOK_MS: i64 = 2 * 60 * 60 * 1_000;
 
 impl App {
     /// Takes a payment as far as it goes now.
-    pub(super) async fn advance_payment(&self, mut payment: Payment) -> Result<Payment, Error> {
+    pub(super) async fn advance_payment(&self, payment: Payment) -> Result<Payment, Error> {
+        let books = RoundBooks::since(payment.created_at);
+        self.advance_payment_with(payment, &books).await
+    }
+
+    /// As [`Self::advance_payment`], with books in which it can be looked for.
+    async fn advance_payment_with(&self, mut payment: Payment, books: &RoundBooks) -> Result<Payment, Error> {
         loop {
             let before = payment.status;
             payment = match before {
-                PaymentStatus::New => self.send_payment(payment).await?,
+                PaymentStatus::New => self.send_payment(payment, books).await?,
                 PaymentStatus::Paid => self.decide_payment(payment).await?,
                 PaymentStatus::Applying => self.enter_payment(payment).await?,
                 PaymentStatus::Canceled if self.is_due(&payment) => self.close_canceled(payment).await?,
@@ -45,66 +50,49 @@ impl App {
     }
 
     /// Looks after a payment that is due: asks the service where it is to be asked, and takes it further.
-    pub(super) async fn mind_payment(&self, payment: Payment) -> Result<Payment, Error> {
+    pub(super) async fn mind_payment(&self, payment: Payment, books: &RoundBooks) -> Result<Payment, Error> {
         let is_pending = payment.status == PaymentStatus::Pending;
         let payment = if is_pending { self.ask_after(payment).await? } else { payment };
-        self.advance_payment(payment).await
+        self.advance_payment_with(payment, books).await
     }
 
     /// Makes sure that the service has the order.
-    async fn send_payment(&self, payment: Payment) -> Result<Payment, Error> {
+    async fn send_payment(&self, payment: Payment, books: &RoundBooks) -> Result<Payment, Error> {
         if !self.take_trade_in(&payment).await? {
             return self.cancel_payment(payment, None).await;
         }
-        let gateway = self.require_gateway(payment.method)?.clone();
         if payment.checks > 0 || self.age_ms(&payment) >= LEASE_MS {
             // An earlier attempt may have come through, written down or not: look before asking again.
-            match self.find_at_service(&payment).await {
+            match self.find_at_service(&payment, books).await {
                 Ok(Some(found)) => return self.absorb(payment, found).await,
                 Ok(None) if self.age_ms(&payment) < REPEATABLE_MS => {}
                 Ok(None) => return self.cancel_payment(payment, Some(Decline::Passing)).await,
                 Err(error) => return self.postpone_unknown(payment, &error).await,
             }
         }
-        match gateway.create(&order_of(&payment)).await {
+        let created = match self.require_gateway(payment.method) {
+            Ok(gateway) => gateway.create(&order_of(&payment)).await,
+            Err(error) => Err(error),
+        };
+        match created {
             Ok(found) => self.absorb(payment, found).await,
             Err(error) => self.not_created(payment, error).await,
         }
     }
 
-    /// Sets aside the plan tokens that pay a part of it. `false` when they have moved since the price was made.
-    async fn take_trade_in(&self, payment: &Payment) -> Result<bool, Error> {
-        let Some(trade_in) = payment.trade_in.filter(|trade_in| trade_in.tokens > 0) else { return Ok(true) };
-        let take = TakeBack {
-            account_id: payment.account_id,
-            reason: Reason::TradeIn,
-            source_id: payment.id.0,
-            bucket: Bucket::Plan(trade_in.cycle_id),
-            amount_tokens: trade_in.tokens,
-            owed_tokens: 0,
-            seen: trade_in.seen,
-        };
-        match self.storage().ledger().run(Command::TakeBack(take)).await {
-            Ok(()) => Ok(true),
-            Err(LedgerError::Refused(Refusal::Moved)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn find_at_service(&self, payment: &Payment) -> Result<Option<GatewayPayment>, GatewayError> {
-        let Some(gateway) = self.gateway(payment.method) else {
-            return Err(GatewayError::new(GatewayErrorKind::NotConfigured, "not configured"));
-        };
+    async fn find_at_service(
+        &self,
+        payment: &Payment,
+        books: &RoundBooks,
+    ) -> Result<Option<GatewayPayment>, GatewayError> {
         if payment.method == PaymentMethod::TelegramStars {
             // An invoice that nobody has paid is in no books, and making another does no harm.
             return Ok(None);
         }
-        let from = payment.created_at.plus_ms(-CLOCK_SKEW_MS);
-        let to = self.clock().now().plus_ms(CLOCK_SKEW_MS);
-        let records = gateway.records(from, to).await?;
-        Ok(records.into_iter().find_map(|record| match record {
+        let records = self.records(books, payment.method).await?;
+        Ok(records.iter().find_map(|record| match record {
             GatewayRecord::Payment(found) if found.reference.as_deref() == Some(&payment.reference) => {
-                Some(found)
+                Some(found.clone())
             }
             _ => None,
         }))
@@ -162,7 +150,7 @@ impl App {
             // An invoice: its service tells us when it is paid, and nothing before.
             return self.cancel_payment(payment, Some(Decline::NotConfirmed)).await;
         };
-        match self.require_gateway(payment.method)?.payment(&gateway_id).await {
+        match self.read_payment(payment.method, &gateway_id).await {
             Ok(found) => self.absorb(payment, found).await,
             Err(error) => {
                 tracing::warn!(payment_id = payment.id.0, %error, "a payment could not be asked after");
@@ -294,7 +282,7 @@ impl App {
         self.give_back_trade_in(&payment).await?;
         let may_be_paid = payment.decline.is_none() && self.age_ms(&payment) < 7 * DAY_MS;
         if let Some(gateway_id) = payment.gateway_id.clone().filter(|_| may_be_paid) {
-            return match self.require_gateway(payment.method)?.payment(&gateway_id).await {
+            return match self.read_payment(payment.method, &gateway_id).await {
                 Ok(found) => self.absorb(payment, found).await,
                 Err(_) => {
                     payment.due_at = Some(self.clock().now().plus_ms(LATE_LOOK_MS));
@@ -315,20 +303,6 @@ impl App {
         self.save_payment(payment).await
     }
 
-    /// Gives back what was set aside for a payment, where that was done and not undone.
-    async fn give_back_trade_in(&self, payment: &Payment) -> Result<(), Error> {
-        let Some(trade_in) = payment.trade_in.filter(|trade_in| trade_in.tokens > 0) else { return Ok(()) };
-        let give = GiveBack {
-            account_id: payment.account_id,
-            reason: Reason::TradeInReturn,
-            taken_as: Reason::TradeIn,
-            source_id: payment.id.0,
-            bucket: Bucket::Plan(trade_in.cycle_id),
-            amount_tokens: trade_in.tokens,
-        };
-        Ok(self.storage().ledger().run(Command::GiveBack(give)).await?)
-    }
-
     fn is_due(&self, payment: &Payment) -> bool {
         payment.due_at.is_some_and(|due_at| due_at <= self.clock().now())
     }
@@ -336,11 +310,6 @@ impl App {
     fn age_ms(&self, payment: &Payment) -> i64 {
         self.clock().now().ms_since(payment.created_at)
     }
-}
-
-/// Whether tokens are set aside for a payment.
-fn sets_aside(payment: &Payment) -> bool {
-    payment.trade_in.is_some_and(|trade_in| trade_in.tokens > 0)
 }
 
 /// When to ask after a payment that its payer has still to confirm. An invoice is not asked after: it ends with its order.

@@ -1,10 +1,7 @@
 //! Reading what was ordered and paid.
 
 use crate::{App, Error};
-use domain::{
-    billing::{Payment, Refund},
-    id::AccountId,
-};
+use domain::{billing::Payment, id::AccountId};
 
 impl App {
     /// An account's payments, newest first, after the first `offset`; and how many there are.
@@ -18,13 +15,5 @@ impl App {
         limit: u64,
     ) -> Result<(Vec<Payment>, u64), Error> {
         Ok(self.storage().payments(account_id, offset, limit).await?)
-    }
-
-    /// An account's refunds, oldest first.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn refunds(&self, account_id: AccountId) -> Result<Vec<Refund>, Error> {
-        Ok(self.storage().refunds(account_id, None).await?)
     }
 }

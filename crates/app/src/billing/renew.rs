@@ -1,6 +1,6 @@
 //! Renewals: what is done about a subscription when it is due.
 
-use super::{LEASE_MS, decide::broken, reference::Reference, subscription_data};
+use super::{LEASE_MS, decide::broken, reference::Reference, round_books::RoundBooks, subscription_data};
 use crate::{App, Error};
 use domain::{
     billing::{
@@ -9,13 +9,16 @@ use domain::{
     id::{CycleId, PaymentId},
     ledger::Command,
     port::{GatewayPayment, GatewayPaymentStatus, GatewayRecord, PaymentMethod},
-    time::DAY_MS,
 };
 use storage::{BillingWrite, PaymentName};
 
 impl App {
     /// Does what is due about a subscription.
-    pub(super) async fn mind_subscription(&self, mut subscription: Subscription) -> Result<(), Error> {
+    pub(super) async fn mind_subscription(
+        &self,
+        mut subscription: Subscription,
+        books: &RoundBooks,
+    ) -> Result<(), Error> {
         if subscription.renewal_payment_id.is_some() {
             // The payment goes its own way, and says when the subscription is due again.
             subscription.due_at = None;
@@ -29,7 +32,7 @@ impl App {
             }
             Step::Charge { cycle_index } => self.charge_renewal(subscription, cycle_index).await?,
             Step::End(reason) if subscription.method == PaymentMethod::TelegramStars => {
-                if !self.find_missed_payment(&subscription).await? {
+                if !self.find_missed_payment(&subscription, books).await? {
                     self.end_subscription(subscription, reason).await?;
                 }
             }
@@ -82,22 +85,21 @@ impl App {
     }
 
     /// Looks whether Telegram has charged another period and we have not heard of it.
-    async fn find_missed_payment(&self, subscription: &Subscription) -> Result<bool, Error> {
+    async fn find_missed_payment(
+        &self,
+        subscription: &Subscription,
+        books: &RoundBooks,
+    ) -> Result<bool, Error> {
         let paid = self.storage().payment(subscription.account_id, subscription.payment_id).await?;
         let reference = paid.map(|payment| payment.reference).unwrap_or_default();
-        let now = self.clock().now();
-        let from = subscription.window.ends_at.plus_ms(-DAY_MS);
-        let gateway = self.require_gateway(subscription.method)?;
-        let records = gateway.records(from, now.plus_ms(DAY_MS)).await.map_err(|error| {
-            tracing::warn!(subscription_id = subscription.id.0, %error, "Telegram's books could not be read");
-            Error::PaymentService(subscription.method)
-        })?;
+        let records = self.records(books, subscription.method).await;
+        let records = records.map_err(|_| Error::PaymentService(subscription.method))?;
         let mut found_any = false;
         for record in records {
             let GatewayRecord::Payment(found) = record else { continue };
             let is_ours = found.reference.as_deref() == Some(&reference);
-            if is_ours && found.status == GatewayPaymentStatus::Succeeded && self.is_new(&found).await? {
-                self.take_paid(found).await?;
+            if is_ours && found.status == GatewayPaymentStatus::Succeeded && self.is_new(found).await? {
+                self.take_paid(found.clone()).await?;
                 found_any = true;
             }
         }

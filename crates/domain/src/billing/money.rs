@@ -57,6 +57,13 @@ impl Money {
         Self { currency: Currency::Xtr, amount_minor: amount_stars }
     }
 
+    /// What roubles come to in Telegram Stars, rounded up. A Star counts for `kopecks_per_star`, for 1 at least.
+    pub fn in_stars(amount_kopecks: i64, kopecks_per_star: i64) -> Self {
+        let per_star = kopecks_per_star.max(1);
+        let up = amount_kopecks.saturating_add(per_star.saturating_sub(1));
+        Self::stars(up.checked_div(per_star).unwrap_or(i64::MAX))
+    }
+
     /// Reads plain decimal notation with at most the currency's decimals: `890`, `890.5`, `890.00`. `None` for anything else,
     /// a negative amount included.
     pub fn parse(text: &str, currency: Currency) -> Option<Self> {
@@ -108,6 +115,15 @@ mod tests {
             if let Some(money) = money {
                 assert_eq!(Money::parse(&money.to_string(), currency), Some(money));
             }
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_star_is_a_whole_one() {
+        for (amount_kopecks, kopecks_per_star, stars) in
+            [(0, 120, 0), (1, 120, 1), (24_900, 120, 208), (24_960, 120, 208), (24_961, 120, 209), (5, 0, 5)]
+        {
+            assert_eq!(Money::in_stars(amount_kopecks, kopecks_per_star), Money::stars(stars));
         }
     }
 }

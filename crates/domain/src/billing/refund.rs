@@ -112,3 +112,11 @@ pub struct Refund {
     /// When it is to be looked at next; `None` when it has come to its end.
     pub due_at: Option<Timestamp>,
 }
+
+impl Refund {
+    /// Whether its tokens are still to be taken: they count as there, and its money as gone. Nothing else can be reckoned of its
+    /// payment meanwhile.
+    pub fn is_undecided(&self) -> bool {
+        self.status == RefundStatus::New
+    }
+}

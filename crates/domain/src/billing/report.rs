@@ -84,7 +84,7 @@ pub struct BucketReport {
     pub opening: Flow,
     /// What was given.
     pub granted: Flow,
-    /// What generations have used.
+    /// What generations have used, less what was given back of it.
     pub spent: Flow,
     /// What ended with its cycle.
     pub expired: Flow,

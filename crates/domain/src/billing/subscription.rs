@@ -1,6 +1,6 @@
 //! A subscription, and what is to be done about it when.
 
-use super::{CycleWindow, Money, RenewalRules, cycle_index_at, cycle_window};
+use super::{CycleWindow, Money, Payment, RenewalRules, cycle_index_at, cycle_window};
 use crate::{
     id::{AccountId, CycleId, PaymentId, SubscriptionId},
     port::PaymentMethod,
@@ -109,7 +109,8 @@ pub struct Subscription {
     pub receipt_email: Option<String>,
     /// Whether it ends with the cycle.
     pub cancel_at_end: bool,
-    /// The slug of the plan from the next cycle on, where that is another.
+    /// The slug of the plan from the next cycle on, where that is another; or, when the next cycle has been charged at another
+    /// plan's price, from the one after it.
     pub next_plan: Option<String>,
     /// Charges for the next cycle that were declined.
     pub declines: i64,
@@ -138,6 +139,41 @@ pub enum Step {
 }
 
 impl Subscription {
+    /// One that begins with the cycle that `payment` has bought. `None` for a payment that is for no subscription.
+    pub fn begin(
+        payment: &Payment,
+        anchor: Timestamp,
+        window: CycleWindow,
+        created_at: Timestamp,
+    ) -> Option<Self> {
+        Some(Self {
+            account_id: payment.account_id,
+            id: payment.subscription_id?,
+            version: 0,
+            plan: payment.item.clone(),
+            method: payment.method,
+            status: SubscriptionStatus::Active,
+            end_reason: None,
+            anchor,
+            cycle_index: 0,
+            cycle_id: payment.cycle_id?,
+            window,
+            price: Money { currency: payment.amount.currency, amount_minor: payment.price_minor() },
+            payment_id: payment.id,
+            saved_method_id: payment.saved_method_id.clone(),
+            is_method_gone: payment.method == PaymentMethod::Yookassa && payment.saved_method_id.is_none(),
+            payer_id: payment.payer_id.clone(),
+            receipt_email: payment.receipt_email.clone(),
+            cancel_at_end: false,
+            next_plan: None,
+            declines: 0,
+            renewal_payment_id: None,
+            attention: None,
+            created_at,
+            due_at: None,
+        })
+    }
+
     /// Whether it has not ended.
     pub fn is_live(&self) -> bool {
         self.status != SubscriptionStatus::Ended
@@ -146,12 +182,11 @@ impl Subscription {
     /// What is to be done at `now`, as long as no payment for the next cycle is under way or paid ahead.
     pub fn step(&self, rules: &RenewalRules, now: Timestamp) -> Step {
         let ends_at = self.window.ends_at;
-        if self.method == PaymentMethod::TelegramStars {
-            let reason = if self.cancel_at_end { EndReason::Canceled } else { EndReason::Unpaid };
-            return end_at(ends_at.plus_ms(rules.stars_grace_ms), reason, now);
-        }
         if self.cancel_at_end {
             return end_at(ends_at, EndReason::Canceled, now);
+        }
+        if self.method == PaymentMethod::TelegramStars {
+            return end_at(ends_at.plus_ms(rules.stars_grace_ms), EndReason::Unpaid, now);
         }
         let kept_until = ends_at.plus_ms(rules.grace_ms);
         let charge_at = rules.charge_at(ends_at, self.declines).filter(|_| !self.is_method_gone);

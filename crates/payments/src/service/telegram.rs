@@ -158,6 +158,11 @@ impl Adapter for Telegram {
         books::scan(move |books| Ok(books.records(from, to)))
     }
 
+    /// They go back to the bot's first day: two million movements.
+    fn max_pages(&self) -> usize {
+        20_000
+    }
+
     fn answer_pre_checkout(&self, query_id: &str, refusal: Option<&str>) -> Option<Exchange<()>> {
         let mut body = json!({ "pre_checkout_query_id": query_id, "ok": refusal.is_none() });
         if let Some(reason) = refusal {

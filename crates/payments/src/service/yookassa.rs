@@ -128,6 +128,11 @@ impl Adapter for Yookassa {
         lists::records(from, to)
     }
 
+    /// They are asked for by their time: a hundred thousand movements of a few days.
+    fn max_pages(&self) -> usize {
+        1_000
+    }
+
     /// The service does not ask.
     fn answer_pre_checkout(&self, _: &str, _: Option<&str>) -> Option<Exchange<()>> {
         None
@@ -148,13 +153,17 @@ impl Adapter for Yookassa {
 
 /// The service knows a repeat by its key.
 fn post(path: &str, reference: &str, body: &Value) -> Result<Request, GatewayError> {
-    let is_key_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_.".contains(&byte);
-    let is_key = (1..=MAX_KEY_CHARS).contains(&reference.len()) && reference.bytes().all(is_key_byte);
-    let key = HeaderValue::from_str(reference).ok().filter(|_| is_key);
+    let key = HeaderValue::from_str(reference).ok().filter(|_| is_key(reference));
     let key = key.ok_or_else(|| rejected("the reference cannot be a key of YooKassa's"))?;
     let mut request = Request::post(path, body);
     request.headers.insert(IDEMPOTENCE_KEY, key);
     Ok(request)
+}
+
+/// Whether a reference of ours can be its key at the service.
+fn is_key(reference: &str) -> bool {
+    let is_key_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_.".contains(&byte);
+    (1..=MAX_KEY_CHARS).contains(&reference.len()) && reference.bytes().all(is_key_byte)
 }
 
 fn amount(amount: Money) -> Result<Value, GatewayError> {

@@ -1,9 +1,6 @@
 //! What the client does over real sockets.
 
-use crate::{
-    raw_server::RawServer,
-    support::{PAYMENT, REFERENCE, fixture, gateway, order, refund_order, settings},
-};
+use crate::support::{PAYMENT, REFERENCE, fixture, gateway, order, refund_order, settings};
 use domain::{
     billing::Money,
     port::{
@@ -15,6 +12,7 @@ use domain::{
 use payments::PaymentsSettings;
 use serde_json::json;
 use std::time::Duration;
+use testkit::{RawServer, Then};
 use tokio::{net::TcpSocket, time::Instant};
 use wiremock::{
     Mock, MockServer, Request, ResponseTemplate,
@@ -164,7 +162,7 @@ async fn an_answer_that_does_not_come_is_waited_for_so_long() {
 async fn a_cut_answer_says_nothing() {
     let body = fixture("yookassa/payment_pending");
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-    let server = RawServer::start([head.as_bytes(), &body[..body.len() / 2]].concat()).await;
+    let server = RawServer::start([head.as_bytes(), &body[..body.len() / 2]].concat(), Then::Close).await;
     assert_eq!(create(&settings(&server.url)).await, Err(GatewayErrorKind::OutcomeUnknown));
     assert_eq!(server.requests(), 3);
 }
@@ -214,6 +212,28 @@ async fn a_list_without_an_end_is_left() {
     let records = gateway.records(Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(1)).await;
     assert_eq!(records.unwrap_err().kind, GatewayErrorKind::OutcomeUnknown);
     assert_eq!(requests(&server).await.len(), 1_000);
+}
+
+/// A bot's books go back to its first day, however many pages that are.
+#[tokio::test]
+async fn long_books_of_a_bot_are_read_to_their_end() {
+    let server = MockServer::start().await;
+    let transaction = |id: usize| {
+        let source = json!({ "type": "user", "transaction_type": "invoice_payment", "user": { "id": 42 } });
+        json!({ "id": format!("stx{id}"), "amount": 1, "date": 1, "source": source })
+    };
+    let page = move |request: &Request| {
+        let offset = request.url.query_pairs().find(|(name, _)| name == "offset").unwrap();
+        let offset: usize = offset.1.parse().unwrap();
+        let transactions = (offset < 1_200).then(|| transaction(offset));
+        let transactions: Vec<_> = transactions.into_iter().collect();
+        ResponseTemplate::new(200)
+            .set_body_json(json!({ "ok": true, "result": { "transactions": transactions } }))
+    };
+    Mock::given(any()).respond_with(page).mount(&server).await;
+    let gateway = gateway(PaymentMethod::TelegramStars, &settings(&server.uri()));
+    let records = gateway.records(Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(i64::MAX)).await;
+    assert_eq!(records.unwrap().len(), 1_200);
 }
 
 #[tokio::test]

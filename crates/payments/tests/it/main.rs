@@ -4,7 +4,6 @@
 
 mod client;
 mod odd_bytes;
-mod raw_server;
 mod secrets;
 mod settings;
 mod support;

@@ -1,12 +1,10 @@
 //! What must not get into messages.
 
-use crate::{
-    raw_server::RawServer,
-    support::{PAYMENT, SHOP_KEY, TOKEN, WEBHOOK_SECRET, gateway, settings},
-};
+use crate::support::{PAYMENT, SHOP_KEY, TOKEN, WEBHOOK_SECRET, gateway, settings};
 use domain::port::{PaymentGateway, PaymentMethod};
 use payments::PaymentsSettings;
 use serde_json::json;
+use testkit::{RawServer, Then};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
 /// The message of the error with which asking `method` for anything ends.
@@ -42,8 +40,8 @@ async fn half_a_secret_does_not_stay() {
 
 #[tokio::test]
 async fn failures_on_the_way_do_not_show_the_url() {
-    let cut = RawServer::start(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec()).await;
-    let garbage = RawServer::start(b"garbage\r\n\r\n".to_vec()).await;
+    let cut = RawServer::start(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec(), Then::Close).await;
+    let garbage = RawServer::start(b"garbage\r\n\r\n".to_vec(), Then::Close).await;
     let slow = MockServer::start().await;
     let never = ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(60));
     Mock::given(any()).respond_with(never).mount(&slow).await;

@@ -47,6 +47,10 @@ fn a_setting_that_cannot_be_used_is_named() {
     assert_eq!(wrong(|s| s.connect_timeout_ms = 0), Some("payments.connect_timeout_ms"));
     assert_eq!(wrong(|s| s.attempt_timeout_ms = 0), Some("payments.attempt_timeout_ms"));
     assert_eq!(wrong(|s| s.timeout_ms = 3_600_001), Some("payments.timeout_ms"));
+    for first_backoff_ms in [0, 60_001, u64::MAX] {
+        let setting = Some("payments.first_backoff_ms");
+        assert_eq!(wrong(|s| s.first_backoff_ms = first_backoff_ms), setting);
+    }
 }
 
 #[test]

@@ -242,8 +242,19 @@ fn notifications_say_what_to_read_back() {
     let check = |body: &[u8], expected: Notification| {
         assert_eq!(yookassa().read_notification(None, body), Ok(expected));
     };
-    let moved = || Notification::PaymentMoved { gateway_id: PAYMENT.to_owned() };
+    let with = |reference: Option<&str>| Notification::PaymentMoved {
+        gateway_id: PAYMENT.to_owned(),
+        reference: reference.map(str::to_owned),
+    };
+    let moved = || with(Some(REFERENCE));
     check(&fixture("yookassa/notification_succeeded"), moved());
+    // What others write down is none of ours, and no reason to have it sent again.
+    for metadata in
+        [json!({}), json!(null), json!([]), json!({ "reference": 7 }), json!({ "reference": "\0" })]
+    {
+        let body = altered("yookassa/notification_succeeded", "/object/metadata", metadata);
+        check(&body, with(None));
+    }
     for event in ["payment.canceled", "payment.waiting_for_capture", "payment.something_new"] {
         check(&altered("yookassa/notification_succeeded", "/event", json!(event)), moved());
     }

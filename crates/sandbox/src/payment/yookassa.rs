@@ -3,6 +3,7 @@
 //! Shapes follow the vendor's published OpenAPI description and its Python SDK 3.13. Of the ways to confirm a payment the
 //! redirect is played. Any shop id and key will do, and all are the same shop.
 
+mod books;
 mod error;
 mod list;
 mod payment;

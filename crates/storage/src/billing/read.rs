@@ -134,14 +134,20 @@ impl Storage {
         query.all(self.db.reader()).await?.into_iter().map(rows::entry_from).collect()
     }
 
-    /// Plan tokens of a cycle that generations have spent or hold.
+    /// Plan tokens of a cycle that were of use: spent by generations that completed, or traded in for a higher plan.
     ///
     /// # Errors
     /// The database's.
     pub async fn cycle_used_tokens(&self, account_id: AccountId, cycle_id: CycleId) -> Result<i64, Error> {
-        let sql = "SELECT CAST(COALESCE(SUM(plan_tokens), 0) AS BIGINT) AS used FROM generations
-            WHERE account_id = $1 AND cycle_id = $2 AND status <> 'failed'";
-        let values = [account_id.0.into(), cycle_id.0.into()];
+        let sql = "SELECT CAST(
+                (SELECT COALESCE(SUM(plan_tokens), 0) FROM generations
+                    WHERE account_id = $1 AND cycle_id = $2 AND status = 'completed')
+                + (SELECT COALESCE(SUM(trade_in_tokens), 0) FROM payments
+                    WHERE account_id = $3 AND trade_in_cycle_id = $4
+                        AND status IN ('paid', 'applying', 'succeeded'))
+            AS BIGINT) AS used";
+        let (account_id, cycle_id) = (account_id.0, cycle_id.0);
+        let values = [account_id.into(), cycle_id.into(), account_id.into(), cycle_id.into()];
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
         let row = self.db.reader().query_one_raw(statement).await?;
         row.map_or(Ok(0), |row| Ok(row.try_get("", "used")?))

@@ -28,7 +28,8 @@ const ENTRIES: &str = "
     SELECT e.account_id, e.reason, e.source_id, e.debit, e.credit, e.amount_tokens, e.created_at_ms,
         g.model_slug, g.cycle_id, g.vendor_cost_micro_usd
     FROM ledger_entries e
-        LEFT JOIN generations g ON e.reason IN ('charge', 'late_release')
+        LEFT JOIN generations g
+            ON e.reason IN ('charge', 'late_release', 'charge_refund', 'charge_refund_plan', 'debt_recovery')
             AND g.account_id = e.account_id AND g.id = e.source_id
     WHERE e.account_id BETWEEN $1 AND $2
     ORDER BY e.account_id, e.created_at_ms, e.source_id, e.debit";

@@ -9,6 +9,7 @@ use testkit::{Account, Backend, Reply, Service, TestDatabase, WEBHOOK_SECRET, ht
 
 testkit::on_each_database!(
     forged_messages_change_nothing,
+    a_service_is_asked_only_about_what_may_be_ours,
     a_word_that_comes_twice_late_or_never_counts_once,
     what_telegram_asks_first_is_refused_where_it_should_be,
 );
@@ -102,6 +103,32 @@ async fn forged_messages_change_nothing(database: TestDatabase) {
     service.confirm(&wanted, "succeed").await.expect(200);
     assert_eq!(tokens(&service, &forger).await, (0, 50));
     service.assert_verifies().await;
+}
+
+/// Anybody can make up ids. While the service is away, those that it would be asked about are told to come again.
+async fn a_service_is_asked_only_about_what_may_be_ours(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("free", 0).await;
+    let order = service.order_package(&account, "start", "yookassa").await.expect(201);
+    let open = books::payments(&service, &account).await.remove(0);
+    service.break_vendor("yookassa", "500", 1_000).await;
+    let (id, reference) = (&open["id"], &open["reference"]);
+    for (event, object, status) in [
+        ("payment.succeeded", json!({ "id": "made-up" }), 200),
+        ("payment.succeeded", json!({ "id": "made-up", "metadata": { "reference": "made-up" } }), 200),
+        ("payment.succeeded", json!({ "id": "made-up", "metadata": { "reference": "\u{0}" } }), 200),
+        ("refund.succeeded", json!({ "id": "made-up", "payment_id": "made-up" }), 200),
+        ("payment.succeeded", json!({ "id": id }), 500),
+        ("payment.succeeded", json!({ "id": "not-known-yet", "metadata": { "reference": reference } }), 500),
+        ("refund.succeeded", json!({ "id": "not-known-yet", "payment_id": id }), 500),
+    ] {
+        let message = json!({ "type": "notification", "event": event, "object": object });
+        let reply = tell(&service, "yookassa", None, message.to_string()).await;
+        assert_eq!(reply.status, status, "{message}");
+    }
+    service.break_vendor("yookassa", "none", 1).await;
+    service.confirm(&order, "succeed").await.expect(200);
+    assert_eq!(tokens(&service, &account).await, (0, 100));
 }
 
 async fn a_word_that_comes_twice_late_or_never_counts_once(database: TestDatabase) {

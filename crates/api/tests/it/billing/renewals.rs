@@ -13,8 +13,10 @@ testkit::on_each_database!(
     a_method_that_is_gone_is_charged_no_more,
     a_declined_renewal_succeeds_in_grace,
     a_change_after_the_charge_comes_a_cycle_later,
+    a_change_taken_back_after_the_charge_comes_back_a_cycle_later,
     a_cancellation_after_the_charge_gives_it_back,
     a_worker_that_slept_charges_the_running_cycle,
+    money_for_a_cycle_that_passed_goes_back,
     workers_at_once_charge_and_grant_once,
 );
 
@@ -180,6 +182,38 @@ async fn a_change_after_the_charge_comes_a_cycle_later(database: TestDatabase) {
     service.assert_verifies().await;
 }
 
+/// The lower plan was charged already, so it is had for a cycle; then the old one goes on.
+async fn a_change_taken_back_after_the_charge_comes_back_a_cycle_later(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let accounts = [
+        subscriber(&service, "vip").await,
+        subscriber(&service, "vip").await,
+        subscriber(&service, "vip").await,
+    ];
+    for account in &accounts {
+        service.order_plan(account, "basic", "yookassa").await.expect(200);
+    }
+    service.live_through(CHARGED_MS, CHARGED_MS).await;
+    let [ordered, resumed, undecided] = &accounts;
+    let later = service.order_plan(ordered, "vip", "yookassa").await.expect(200);
+    assert_eq!(later["subscription"]["next_plan"], "vip");
+    let back = service.post("/billing/subscription/resume", &resumed.key, &json!({})).await.expect(200);
+    assert_eq!(back["next_plan"], "vip");
+    service.order_plan(undecided, "vip", "yookassa").await.expect(200);
+    service.order_plan(undecided, "basic", "yookassa").await.expect(200);
+    for (days, plans) in [(1, ["basic", "basic", "basic"]), (31, ["vip", "vip", "basic"])] {
+        service.live_through(days * DAY_MS, 10 * DAY_MS).await;
+        for (account, expected) in accounts.iter().zip(plans) {
+            assert_eq!(plan(&service, account).await.0, expected);
+        }
+    }
+    for (account, kept) in accounts.iter().zip([687_000, 687_000, 477_000]) {
+        assert_eq!(books::kept_minor(&service, account).await, kept);
+        assert_eq!(service.subscription(account).await.expect(200)["next_plan"], Value::Null);
+    }
+    service.assert_verifies().await;
+}
+
 async fn a_cancellation_after_the_charge_gives_it_back(database: TestDatabase) {
     let service = Service::start(&database).await;
     let (leaving, staying) = (subscriber(&service, "basic").await, subscriber(&service, "basic").await);
@@ -220,6 +254,20 @@ async fn a_worker_that_slept_charges_the_running_cycle(database: TestDatabase) {
         service.cancel_subscription(&account).await;
         service.assert_verifies().await;
     }
+}
+
+/// It was charged ahead, and nobody looked until it was over: nothing of it could be had.
+async fn money_for_a_cycle_that_passed_goes_back(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = subscriber(&service, "basic").await;
+    service.live_through(CHARGED_MS, CHARGED_MS).await;
+    service.clock.advance_ms(33 * DAY_MS);
+    service.hear_and_bill().await;
+    assert_eq!(statuses(&service, &account).await, ["succeeded", "refunded", "succeeded"]);
+    assert_eq!(plan(&service, &account).await, ("basic".to_owned(), json!("2027-02-22T00:00:00Z")));
+    assert_eq!(tokens(&service, &account).await, (300, 50));
+    assert_eq!(books::kept_minor(&service, &account).await, 2 * 89_000);
+    service.assert_verifies().await;
 }
 
 async fn workers_at_once_charge_and_grant_once(database: TestDatabase) {

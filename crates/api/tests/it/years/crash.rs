@@ -22,6 +22,11 @@ pub(super) async fn perhaps<T>(
     Mortal { work: Box::pin(work), polls_left: dies.then_some(polls) }.await
 }
 
+/// Runs `work` until it has been polled that often, and then no further.
+pub(crate) async fn after<T>(polls: u32, work: impl Future<Output = T> + Send) -> Option<T> {
+    Mortal { work: Box::pin(work), polls_left: Some(polls) }.await
+}
+
 struct Mortal<'a, T> {
     work: Pin<Box<dyn Future<Output = T> + Send + 'a>>,
     polls_left: Option<u32>,

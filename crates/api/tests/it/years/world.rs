@@ -266,12 +266,7 @@ impl World {
 
 /// A round of each worker at the same time: what each looked after; `None` when it died.
 async fn race(apps: &[App; 2], [one, other]: &mut [StdRng; 2]) -> [Option<usize>; 2] {
-    let round = async |app: &App| match app.bill().await {
-        Ok(billed) => Some(billed.total()),
-        // A machine that is too busy keeps a worker waiting for the database until it gives up.
-        Err(Error::Overloaded) => None,
-        Err(error) => panic!("a round of billing: {error}"),
-    };
+    let round = async |app: &App| borne(app.bill().await).map(|billed| billed.total());
     let first = crash::perhaps(one, DEATHS_PER_MILLE, round(&apps[0]));
     let second = crash::perhaps(other, DEATHS_PER_MILLE, round(&apps[1]));
     let (first, second) = tokio::join!(first, second);
@@ -281,10 +276,20 @@ async fn race(apps: &[App; 2], [one, other]: &mut [StdRng; 2]) -> [Option<usize>
 /// What workers do besides billing.
 async fn sweep(app: &App, rng: &mut StdRng) {
     let working = async {
-        app.reconcile_daily().await.unwrap();
-        app.recover().await.unwrap();
+        borne(app.reconcile_daily().await);
+        borne(app.recover().await);
     };
     crash::perhaps(rng, DEATHS_PER_MILLE, working).await;
+}
+
+/// What came of a worker's work; `None` when it waited in vain for the database: the machine is too busy, or somebody died in
+/// the middle of a statement, whose lock stays as long as their connection does.
+fn borne<T>(outcome: Result<T, Error>) -> Option<T> {
+    match outcome {
+        Ok(done) => Some(done),
+        Err(Error::Overloaded) => None,
+        Err(error) => panic!("a worker: {error}"),
+    }
 }
 
 /// Everybody does what they have to do by now.

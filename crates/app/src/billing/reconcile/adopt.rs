@@ -3,7 +3,7 @@
 
 use crate::{
     App, Error,
-    billing::{LEASE_MS, reference::Reference},
+    billing::{CLOCK_SKEW_MS, LEASE_MS, reference::Reference},
 };
 use domain::{
     billing::{Payment, PaymentKind, PaymentStatus, Purchase, Subscription},
@@ -12,9 +12,6 @@ use domain::{
     time::Timestamp,
 };
 use storage::{AccountRecord, BillingWrite, PaymentName};
-
-/// Milliseconds by which a service's clock may differ from ours.
-const CLOCK_SKEW_MS: i64 = 10 * 60 * 1_000;
 
 /// A payment to be taken in, and what it goes with.
 pub(super) struct Adoption {
@@ -164,7 +161,7 @@ impl App {
             status: PaymentStatus::Paid,
             credit_minor,
             gateway_id: Some(gateway_id),
-            receipt_email: Some(account.email),
+            receipt_email: account.email,
             saved_method_id: found.saved_method_id,
             payer_id: found.payer_id,
             paid_until: found.paid_until,

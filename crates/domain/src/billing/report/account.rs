@@ -37,7 +37,7 @@ pub struct AccountBooks {
     pub lots: Vec<Entry>,
 }
 
-/// The generation behind a charge or a late release.
+/// The generation behind a charge, what came back of one, or a late release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChargedGeneration {
     /// Which model.
@@ -269,6 +269,7 @@ fn enter_flow(report: &mut Report, entry: &Entry, bucket: Leg, flow: Flow, model
     let of_bucket = if bucket == Leg::Plan { &mut report.plan } else { &mut report.permanent };
     let is_gain = entry.credit == bucket;
     let signed = if is_gain { flow } else { Flow::default().minus(flow) };
+    let lost = Flow::default().minus(signed);
     if !is_in_time {
         of_bucket.opening.add(signed);
         return;
@@ -279,11 +280,11 @@ fn enter_flow(report: &mut Report, entry: &Entry, bucket: Leg, flow: Flow, model
             report.granted.entry(entry.reason).or_default().add(flow);
         }
         Leg::Spent => {
-            of_bucket.spent.add(flow);
-            report.sales.charge(model_slug.unwrap_or_default(), flow);
+            of_bucket.spent.add(lost);
+            report.sales.charge(model_slug.unwrap_or_default(), lost);
         }
         Leg::Expired => of_bucket.expired.add(flow),
-        Leg::Adjusted => of_bucket.adjusted.add(Flow::default().minus(signed)),
+        Leg::Adjusted => of_bucket.adjusted.add(lost),
         Leg::Owed => of_bucket.recovered.add(flow),
         Leg::Plan | Leg::Permanent => {}
     }

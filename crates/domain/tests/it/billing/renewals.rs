@@ -3,7 +3,8 @@
 use super::day;
 use domain::{
     billing::{
-        EndReason, Money, RenewalRules, STARS_PERIOD_MS, Step, Subscription, SubscriptionStatus, cycle_window,
+        EndReason, Money, Payment, PaymentKind, Purchase, RenewalRules, STARS_PERIOD_MS, Step, Subscription,
+        SubscriptionStatus, cycle_window,
     },
     id::{AccountId, CycleId, PaymentId, SubscriptionId},
     port::PaymentMethod,
@@ -24,32 +25,16 @@ fn rules() -> RenewalRules {
 /// One that began on 31 January 2027 and is in its first cycle, which ends on 28 February.
 fn subscription() -> Subscription {
     let anchor = day("2027-01-31");
-    Subscription {
-        account_id: AccountId(1),
-        id: SubscriptionId(2),
-        version: 1,
-        plan: "basic".to_owned(),
-        method: PaymentMethod::Yookassa,
-        status: SubscriptionStatus::Active,
-        end_reason: None,
-        anchor,
-        cycle_index: 0,
-        cycle_id: CycleId(3),
-        window: cycle_window(anchor, 0).unwrap(),
-        price: Money::kopecks(89_000),
-        payment_id: PaymentId(4),
+    let purchase = Purchase { kind: PaymentKind::Subscription, item: "basic".to_owned(), tokens: 300 };
+    let (account_id, id, price) = (AccountId(1), PaymentId(4), Money::kopecks(89_000));
+    let method = PaymentMethod::Yookassa;
+    let payment = Payment {
+        subscription_id: Some(SubscriptionId(2)),
+        cycle_id: Some(CycleId(3)),
         saved_method_id: Some("card".to_owned()),
-        is_method_gone: false,
-        payer_id: None,
-        receipt_email: None,
-        cancel_at_end: false,
-        next_plan: None,
-        declines: 0,
-        renewal_payment_id: None,
-        attention: None,
-        created_at: anchor,
-        due_at: None,
-    }
+        ..Payment::new(account_id, id, purchase, method, price, "reference".to_owned(), anchor)
+    };
+    Subscription::begin(&payment, anchor, cycle_window(anchor, 0).unwrap(), anchor).unwrap()
 }
 
 fn check(subscription: &Subscription, now: Timestamp, expected: Step) {
@@ -153,10 +138,12 @@ fn telegram_renews_by_itself() {
     }
     check(&stars, grace_end, UNPAID);
     assert_eq!(stars.plan_until(&rules()), grace_end);
+    // Nothing more is waited for when it was told not to.
     stars.cancel_at_end = true;
-    check(&stars, grace_end.plus_ms(-1), Step::Wait(grace_end));
-    check(&stars, grace_end, CANCELED);
-    assert_eq!(stars.plan_until(&rules()), day("2027-03-02"), "the plan ends with what is paid");
+    let end = day("2027-03-02");
+    check(&stars, end.plus_ms(-1), Step::Wait(end));
+    check(&stars, end, CANCELED);
+    assert_eq!(stars.plan_until(&rules()), end, "the plan ends with what is paid");
 }
 
 fn any_subscription() -> impl Strategy<Value = Subscription> {

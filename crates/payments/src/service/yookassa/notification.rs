@@ -1,8 +1,9 @@
-//! What `YooKassa` tells of its own accord. Anybody could have said it: only ids are taken from it, to read back.
+//! What `YooKassa` tells of its own accord. Anybody could have said it: only ids and our reference are taken from it, to read back.
 
-use super::object::is_id;
+use super::{is_key, object::is_id};
 use domain::port::{Notification, NotificationError};
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Deserialize)]
 struct Message {
@@ -16,6 +17,9 @@ struct Message {
 struct Object {
     id: Option<String>,
     payment_id: Option<String>,
+    /// A shop may sell more than what we sell, and write down what it likes.
+    #[serde(default)]
+    metadata: Value,
 }
 
 pub(super) fn read(body: &[u8]) -> Result<Notification, NotificationError> {
@@ -27,9 +31,13 @@ pub(super) fn read(body: &[u8]) -> Result<Notification, NotificationError> {
         return Err(malformed("its type is not `notification`"));
     }
     let id = |id: Option<String>| id.filter(|id| is_id(id)).ok_or_else(|| malformed("an id is not there"));
-    let Object { id: object_id, payment_id } = message.object;
+    let Object { id: object_id, payment_id, metadata } = message.object;
     match message.event.split_once('.') {
-        Some(("payment", _)) => Ok(Notification::PaymentMoved { gateway_id: id(object_id)? }),
+        Some(("payment", _)) => {
+            let reference = metadata.get("reference").and_then(Value::as_str);
+            let reference = reference.filter(|reference| is_key(reference)).map(str::to_owned);
+            Ok(Notification::PaymentMoved { gateway_id: id(object_id)?, reference })
+        }
         Some(("refund", _)) => {
             Ok(Notification::RefundMoved { gateway_id: id(object_id)?, payment_gateway_id: id(payment_id)? })
         }

@@ -1,55 +1,26 @@
-//! The shop's account: its books, and what changes them.
+//! The shop: what it is asked to do, and what it tells of it.
 
 use super::{
+    books::{Books, First},
     error::Refusal,
-    payment::{Cancellation, Method, Payment, Status},
+    payment::{Cancellation, Payment, Status},
     refund::Refund,
     request::{By, PaymentOrder, Posted, RefundOrder},
 };
 use crate::{
-    journal::{Change, Past},
-    payment::{ids, insert_all, mischief::PaymentFault, roll::Roll, till::Till},
+    journal::Past,
+    payment::{ids, insert_all, mischief::PaymentFault, till::Till},
     trouble::Trouble,
 };
 use domain::billing::Money;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
-};
-
-/// How long a repeat is known by its key.
-const KEY_MS: i64 = 86_400_000;
-
-/// The kind under which the journal has what was answered.
-const KEY: &str = "key";
+use std::sync::{Mutex, PoisonError};
 
 /// The sandbox's side of YooKassa.
 #[derive(Debug)]
 pub(crate) struct Shop {
     pub(crate) till: Till,
     books: Mutex<Books>,
-}
-
-/// All payments and refunds.
-#[derive(Debug)]
-pub(super) struct Books {
-    pub(super) payments: Roll<Payment>,
-    pub(super) refunds: Roll<Refund>,
-    /// What was answered, by idempotence key.
-    keys: BTreeMap<String, First>,
-    /// Those that came or went since they were written down.
-    touched_keys: BTreeSet<String>,
-}
-
-/// The first request with a key, and its answer.
-#[derive(Debug, Serialize, Deserialize)]
-struct First {
-    at_ms: i64,
-    path: String,
-    body: Value,
-    answer: Value,
 }
 
 /// What a payer does on the page of a payment.
@@ -257,19 +228,14 @@ impl Shop {
     ) -> Result<Value, Refusal> {
         let now_ms = self.till.now_ms();
         self.books(|books| {
-            match books.keys.get(&key) {
-                Some(first) if first.is_over(now_ms) => {}
-                Some(first) if first.path == path && first.body == body => return Ok(first.answer.clone()),
-                Some(_) => {
-                    let why = "Idempotence-Key was used for another request";
-                    return Err(Refusal::wrong("Idempotence-Key", why));
-                }
-                None => {}
+            if let Some(answer) = books.answered(&key, path, &body, now_ms)? {
+                return Ok(answer);
             }
             let answer = act(books, shop_id, key.clone(), now_ms)?;
-            let first = First { at_ms: now_ms, path: path.to_owned(), body, answer: answer.clone() };
-            books.touched_keys.insert(key.clone());
-            books.keys.insert(key, first);
+            books.keep_answer(
+                key,
+                First { at_ms: now_ms, path: path.to_owned(), body, answer: answer.clone() },
+            );
             Ok(answer)
         })
     }
@@ -280,66 +246,6 @@ impl Shop {
 
     fn notify(&self, event: &str, object: &Value) {
         self.till.notify(&notification(event, object), || forged(event, object));
-    }
-}
-
-impl Books {
-    fn open(past: &mut Past) -> Self {
-        Self {
-            payments: Roll::open("payment", past),
-            refunds: Roll::open("refund", past),
-            keys: past.take(KEY).collect(),
-            touched_keys: BTreeSet::new(),
-        }
-    }
-
-    /// Notes what has changed since this was last asked.
-    fn note(&mut self, change: &mut Change) {
-        self.payments.note(change);
-        self.refunds.note(change);
-        for key in std::mem::take(&mut self.touched_keys) {
-            match self.keys.get(&key) {
-                Some(first) => change.put(KEY, &key, first),
-                None => change.remove(KEY, &key),
-            }
-        }
-    }
-
-    /// The payments that are over by now, and why.
-    fn expired(&self, now_ms: i64) -> Vec<(String, Cancellation)> {
-        let payments = self.payments.iter();
-        payments.filter_map(|payment| Some((payment.id.clone(), payment.expiry(now_ms)?))).collect()
-    }
-
-    fn forget_keys(&mut self, now_ms: i64) {
-        let over = self.keys.extract_if(.., |_, first| first.is_over(now_ms));
-        self.touched_keys.extend(over.map(|(key, _)| key));
-    }
-
-    fn revoke(&mut self, method_id: &str) {
-        let first = self.payments.get_mut(method_id);
-        if let Some(method) = first.and_then(|payment| payment.method.as_mut()) {
-            method.is_revoked = true;
-        }
-    }
-
-    fn is_revoked(&self, method_id: &str) -> bool {
-        let first = self.payments.get(method_id).and_then(|payment| payment.method.as_ref());
-        first.is_some_and(|method| method.is_revoked)
-    }
-
-    /// The method of that id, if a payer let it be saved.
-    fn saved_method(&self, id: &str) -> Result<Method, Refusal> {
-        // A method has the id of the payment in which it was saved.
-        let first = self.payments.get(id).and_then(|payment| payment.method.as_ref());
-        let saved = first.filter(|method| method.is_saved && method.id == id);
-        saved.cloned().ok_or_else(|| Refusal::wrong("payment_method_id", "No such saved payment method"))
-    }
-}
-
-impl First {
-    const fn is_over(&self, now_ms: i64) -> bool {
-        self.at_ms.saturating_add(KEY_MS) <= now_ms
     }
 }
 

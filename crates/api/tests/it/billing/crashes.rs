@@ -1,0 +1,146 @@
+//! Whoever works on money may die at any point: whoever comes next does the rest, and nothing twice.
+
+use super::{books, chargebacks::give_back, notifications::tell, plan, spend, subscriber, tokens};
+use crate::years::crash;
+use domain::{billing::RefundStatus, port::PaymentMethod};
+use serde_json::{Value, json};
+use testkit::{Service, TestDatabase, http_client, send};
+
+testkit::on_each_database!(
+    a_chargeback_is_taken_whole,
+    a_refund_is_made_whole_or_not_at_all,
+    what_is_paid_and_not_entered_is_not_worth_nothing,
+    a_cycle_ends_though_its_subscription_has_ended_before,
+    a_cancellation_is_told_to_the_ledger_again,
+);
+
+/// Longer than any lease.
+const LATER_MS: i64 = 600_000;
+
+fn message(event: &str, object: &Value) -> String {
+    json!({ "type": "notification", "event": event, "object": object }).to_string()
+}
+
+async fn a_chargeback_is_taken_whole(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    for polls in 0.. {
+        let account = subscriber(&service, "basic").await;
+        spend(&service, &account, 100).await;
+        service.break_vendor("yookassa", "notify-lost", 1).await;
+        let paid = books::payments(&service, &account).await.remove(0);
+        give_back(&service, &paid["id"], "890.00").await;
+        let refund = service.books().await["refunds"].as_array().unwrap().last().unwrap().clone();
+        let object = json!({ "id": refund["id"], "payment_id": refund["payment_id"] });
+        let told = message("refund.succeeded", &object);
+        let method = PaymentMethod::Yookassa;
+        let heard = crash::after(polls, service.app.take_notification(method, None, told.as_bytes())).await;
+        // It is told once more before any worker has seen what is left to do.
+        tell(&service, "yookassa", None, told).await.expect(200);
+        service.clock.advance_ms(LATER_MS);
+        service.hear_and_bill().await;
+        let wallet = service.wallet(&account).await;
+        let left = (wallet.plan_available, wallet.permanent_available, wallet.owed_tokens);
+        assert_eq!(left, (0, 50, 100), "after {polls} polls");
+        assert_eq!(plan(&service, &account).await, ("free".to_owned(), Value::Null), "after {polls} polls");
+        if heard.is_some() {
+            break;
+        }
+    }
+    service.assert_verifies().await;
+}
+
+async fn a_refund_is_made_whole_or_not_at_all(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    for polls in 0.. {
+        let account = subscriber(&service, "basic").await;
+        let payment_id = service.app.live_subscription(account.id).await.unwrap().unwrap().payment_id;
+        let made = crash::after(polls, service.app.refund_payment(payment_id, "asked for it")).await;
+        service.clock.advance_ms(LATER_MS);
+        service.hear_and_bill().await;
+        let kept = books::kept_minor(&service, &account).await;
+        match service.app.payment_details(payment_id).await.unwrap().refunds.as_slice() {
+            [] => {
+                assert_eq!((kept, tokens(&service, &account).await), (89_000, (300, 50)));
+                service.cancel_subscription(&account).await;
+            }
+            [refund] => {
+                assert_eq!(refund.status, RefundStatus::Succeeded, "after {polls} polls");
+                assert_eq!((kept, tokens(&service, &account).await), (0, (0, 50)), "after {polls} polls");
+                assert_eq!(plan(&service, &account).await, ("free".to_owned(), Value::Null));
+            }
+            more => panic!("{more:#?}"),
+        }
+        if made.is_some() {
+            break;
+        }
+    }
+    service.assert_verifies().await;
+}
+
+/// Between the decision what money buys and its entry in the ledger, an order waits: the new cycle has a worth.
+async fn what_is_paid_and_not_entered_is_not_worth_nothing(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    for polls in 0.. {
+        let account = service.account("free", 0).await;
+        let order = service.order_plan(&account, "basic", "yookassa").await.expect(201);
+        service.break_vendor("yookassa", "notify-lost", 1).await;
+        let page = order["confirmation_url"].as_str().unwrap();
+        send(http_client().post(format!("{page}/succeed"))).await.expect(200);
+        let paid = books::payments(&service, &account).await.remove(0);
+        let told = message("payment.succeeded", &json!({ "id": paid["id"] }));
+        let method = PaymentMethod::Yookassa;
+        let heard = crash::after(polls, service.app.take_notification(method, None, told.as_bytes())).await;
+        let basic = service.app.live_subscription(account.id).await.unwrap();
+        let reply = service.order_plan(&account, "vip", "yookassa").await;
+        if basic.is_some() && reply.status != 503 {
+            assert_eq!(reply.expect(201)["credit"], "890.00", "after {polls} polls");
+        }
+        if heard.is_some() {
+            break;
+        }
+    }
+    service.clock.advance_ms(LATER_MS);
+    service.hear_and_bill().await;
+    service.assert_verifies().await;
+}
+
+/// The subscription was ended, and then its worker died.
+async fn a_cycle_ends_though_its_subscription_has_ended_before(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = subscriber(&service, "basic").await;
+    let payment_id = service.app.live_subscription(account.id).await.unwrap().unwrap().payment_id;
+    service.break_vendor("yookassa", "500", 3).await;
+    service.app.refund_payment(payment_id, "asked for it").await.unwrap();
+    assert_eq!(plan(&service, &account).await.0, "basic", "the money is not back yet");
+    let ended = "UPDATE subscriptions SET status = 'ended', end_reason = 'refunded', due_at_ms = NULL";
+    database.execute(ended).await.unwrap();
+    service.clock.advance_ms(LATER_MS);
+    service.hear_and_bill().await;
+    assert_eq!(plan(&service, &account).await, ("free".to_owned(), Value::Null));
+    assert_eq!(service.wallet(&account).await.cycle, None);
+    service.assert_verifies().await;
+}
+
+/// The cancellation was written, and then its process died.
+async fn a_cancellation_is_told_to_the_ledger_again(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = subscriber(&service, "basic").await;
+    for (what, is_kept) in [("cancel", false), ("resume", true)] {
+        let kept = async || {
+            let cycle = service.wallet(&account).await.cycle.unwrap();
+            cycle.plan_until > cycle.ends_at
+        };
+        let say = async || match what {
+            "cancel" => service.cancel_subscription(&account).await.status,
+            _ => service.post("/billing/subscription/resume", &account.key, &json!({})).await.status,
+        };
+        let first = say().await;
+        assert!(first < 300 && kept().await == is_kept, "{what}");
+        let ends_at_ms = service.wallet(&account).await.cycle.unwrap().ends_at.unix_ms();
+        let other_ms = if is_kept { ends_at_ms } else { ends_at_ms + LATER_MS };
+        database.execute(&format!("UPDATE wallets SET cycle_plan_until_ms = {other_ms}")).await.unwrap();
+        assert_eq!(kept().await, !is_kept);
+        assert_eq!(say().await, first);
+        assert_eq!(kept().await, is_kept, "{what}");
+    }
+}
