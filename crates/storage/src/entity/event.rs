@@ -10,6 +10,7 @@ pub(crate) struct Model {
     pub(crate) r#type: String,
     pub(crate) data: String,
     pub(crate) created_at_ms: i64,
+    pub(crate) is_new: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -9,6 +9,7 @@ pub(crate) struct Model {
     pub(crate) id: i64,
     pub(crate) key_id: i64,
     pub(crate) model_slug: String,
+    pub(crate) category: String,
     pub(crate) status: String,
     pub(crate) price_tokens: i64,
     pub(crate) plan_tokens: i64,
@@ -26,6 +27,8 @@ pub(crate) struct Model {
     pub(crate) key_month: Option<i64>,
     pub(crate) held_balance_tokens: Option<i64>,
     pub(crate) balance_tokens: Option<i64>,
+    pub(crate) webhook_url: Option<String>,
+    pub(crate) refunded_tokens: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,6 +11,7 @@ pub(crate) struct Model {
     pub(crate) result_text: Option<String>,
     pub(crate) result_file: Option<String>,
     pub(crate) thumbnail_file: Option<String>,
+    pub(crate) expires_at_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
