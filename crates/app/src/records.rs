@@ -1,8 +1,18 @@
 //! Reading what is on record.
 
+mod entries;
+mod history;
+mod texts;
+mod usage;
+
+pub use entries::Entries;
+pub use history::{HistoryPage, HistoryRequest, MAX_HISTORY_DEPTH};
+pub use usage::{UsageStats, Used};
+
 use crate::{App, Caller, Error};
 use domain::{
     id::{AccountId, GenerationId},
+    ledger::Wallet,
     time::Timestamp,
 };
 use storage::{GenerationRecord, GenerationStatus};
@@ -33,6 +43,17 @@ pub struct GenerationView {
     pub thumbnail_url: Option<String>,
 }
 
+impl Balance {
+    pub(crate) fn of(wallet: &Wallet, now: Timestamp) -> Self {
+        let plan_cycle = wallet.cycle.as_ref().filter(|cycle| now < cycle.plan_until);
+        Self {
+            token_balance: wallet.spendable_tokens(now),
+            plan: wallet.plan(now).unwrap_or(domain::plan::FREE_PLAN).to_owned(),
+            plan_expires_at: plan_cycle.map(|cycle| cycle.ends_at),
+        }
+    }
+}
+
 impl App {
     /// What the caller can spend, read from the ledger.
     ///
@@ -48,12 +69,7 @@ impl App {
     /// The database's.
     pub async fn balance_of(&self, account_id: AccountId) -> Result<Balance, Error> {
         let wallet = self.storage().ledger().wallet(account_id).await?;
-        let now = self.clock().now();
-        Ok(Balance {
-            token_balance: wallet.spendable_tokens(now),
-            plan: wallet.plan(now).unwrap_or(domain::plan::FREE_PLAN).to_owned(),
-            plan_expires_at: wallet.cycle.filter(|cycle| now < cycle.plan_until).map(|cycle| cycle.ends_at),
-        })
+        Ok(Balance::of(&wallet, self.clock().now()))
     }
 
     /// A generation of the caller's. On a plan without API access it stays readable with the key that started it.
@@ -73,12 +89,21 @@ impl App {
             }
             GenerationStatus::Completed | GenerationStatus::Failed => None,
         };
-        Ok(GenerationView {
-            balance_tokens: wallet.spendable_tokens(self.clock().now()),
+        Ok(self.view(record, wallet.spendable_tokens(self.clock().now()), progress))
+    }
+
+    pub(crate) fn view(
+        &self,
+        record: GenerationRecord,
+        balance_tokens: i64,
+        progress: Option<i64>,
+    ) -> GenerationView {
+        GenerationView {
+            balance_tokens,
             progress,
             result_url: record.result_file.as_ref().map(|name| self.file_url(name)),
             thumbnail_url: record.thumbnail_file.as_ref().map(|name| self.file_url(name)),
             record,
-        })
+        }
     }
 }
