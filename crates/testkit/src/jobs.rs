@@ -1,6 +1,6 @@
 //! Work that goes on at vendors: time that passes, and a worker that asks.
 
-use crate::{Account, Reply, Service, send};
+use crate::{Account, Reply, Service, send, within};
 use domain::{id::GenerationId, time::Timestamp};
 use reqwest::Method;
 use serde_json::Value;
@@ -35,6 +35,14 @@ impl Service {
     /// Plays the worker for one round, and waits for all that it took up. Gives how many jobs there were.
     pub async fn poll(&self) -> usize {
         let round = self.app.poll_jobs().await.expect("the database answers");
+        let count = round.count();
+        round.finished().await;
+        count
+    }
+
+    /// Plays the worker of webhooks for one round, and waits for all that it took up. Gives how many messages there were.
+    pub async fn deliver(&self) -> usize {
+        let round = self.app.deliver_webhooks().await.expect("the database answers");
         let count = round.count();
         round.finished().await;
         count
@@ -93,13 +101,7 @@ impl Service {
     /// Begins a generation that becomes a job, and waits until it is one. Gives its id.
     pub async fn begin_job(&self, account: &Account, body: &Value) -> Value {
         let id = self.post("/generate", &account.key, body).await.expect(202)["id"].clone();
-        let kept = async {
-            let mut looks = tokio::time::interval(PACE);
-            while !self.is_job(account, &id).await {
-                looks.tick().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, kept).await.expect("the job is kept");
+        within(PATIENCE, async || self.is_job(account, &id).await.then_some(())).await;
         id
     }
 

@@ -4,7 +4,10 @@
 mod billing;
 mod clock;
 mod database;
+mod documented;
 mod jobs;
+mod look;
+mod raw_server;
 mod reply;
 mod service;
 mod spending;
@@ -12,9 +15,11 @@ mod upload;
 
 pub use clock::ManualClock;
 pub use database::{Auditor, Backend, TestDatabase, database, empty_database};
+pub use look::{eventually, within};
+pub use raw_server::{RawServer, Then, open_stream, plain, read_request};
 pub use reply::{EventStream, Reply};
 pub use service::{
-    Account, KOPECKS_PER_STAR, Service, Setup, WEBHOOK_SECRET, http_client, renewal_rules, send,
+    Account, BOT_TOKEN, KOPECKS_PER_STAR, Service, Setup, WEBHOOK_SECRET, http_client, renewal_rules, send,
 };
 pub use spending::Spender;
 pub use upload::{Part, file, text};

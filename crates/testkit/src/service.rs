@@ -1,7 +1,11 @@
 //! The whole service on a socket: a test's database, a clock to move, and a sandbox in place of the vendors.
 
-use crate::{EventStream, ManualClock, Reply, TestDatabase};
-use app::{AnswerTimes, App, AppSettings, BillingSettings, CreateAccount, Parts, Scratch, VerifyReport};
+use crate::{EventStream, ManualClock, Reply, TestDatabase, documented};
+use api::{CorsOrigins, HttpLimits, HttpSettings, TrustedProxies};
+use app::{
+    AnswerTimes, App, AppSettings, BillingSettings, CreateAccount, MasterSecret, Parts, PasswordCost,
+    Scratch, SignInSettings, VerifyReport, WebhookSettings,
+};
 use domain::{
     billing::RenewalRules,
     catalog::{Catalog, Sources},
@@ -10,7 +14,10 @@ use domain::{
     time::DAY_MS,
 };
 use payments::{Gateway, PaymentsSettings};
-use providers::{Callbacks, Client, ClientSettings, FetchSettings, Fetcher, Network, VendorSettings};
+use providers::{
+    Callbacks, Client, ClientSettings, FetchSettings, Fetcher, Network, VendorSettings, WebhookClient,
+    WebhookClientSettings,
+};
 use reqwest::{Method, RequestBuilder};
 use sandbox::{NotificationTargets, Options, Sandbox};
 use serde_json::{Value, json};
@@ -63,6 +70,26 @@ pub struct Setup {
     pub payment_timeout_ms: u64,
     /// Attempts at one request to a payment service.
     pub payment_attempts: usize,
+    /// A model that this process does not sell.
+    pub without_model: Option<&'static str>,
+    /// The prefix of URLs handed out, in place of the service's own.
+    pub public_url: Option<&'static str>,
+    /// Wrong passwords for one e-mail address that are looked at in a quarter of an hour.
+    pub password_attempts: u32,
+    /// Requests that one address may make in a minute: those for signing in, and all others that need no key.
+    pub per_minute: (u32, u32),
+    /// What a connection and a request may take.
+    pub http_limits: HttpLimits,
+    /// Streams that one account may read at the same time.
+    pub streams_per_account: usize,
+    /// Origins whose pages may read answers, parted by commas.
+    pub cors_origins: &'static str,
+    /// Whether webhooks may go to this machine.
+    pub allow_private_webhooks: bool,
+    /// Milliseconds in which a client's server must have answered.
+    pub webhook_timeout_ms: u64,
+    /// Messages that one process sends to one host at the same time.
+    pub webhooks_at_once_per_host: usize,
 }
 
 impl Default for Setup {
@@ -83,6 +110,16 @@ impl Default for Setup {
             vendors_url: None,
             payment_timeout_ms: 15_000,
             payment_attempts: 3,
+            without_model: None,
+            public_url: None,
+            password_attempts: 10,
+            per_minute: (1_000, 1_000),
+            http_limits: HttpLimits::default(),
+            streams_per_account: 64,
+            cors_origins: "",
+            allow_private_webhooks: true,
+            webhook_timeout_ms: 10_000,
+            webhooks_at_once_per_host: 4,
         }
     }
 }
@@ -150,7 +187,7 @@ impl Service {
         folder: Arc<TempDir>,
     ) -> Self {
         let storage = database.storage(clock.clone()).await;
-        let catalog = Catalog::parse(&Sources::default()).expect("the built-in catalog");
+        let catalog = catalog(setup.without_model);
         let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
         let daily_spend = setup.daily_spend.into_iter().map(|(vendor, most)| (vendor.to_owned(), most));
@@ -164,11 +201,18 @@ impl Service {
             input_timeout_ms: setup.input_timeout_ms,
             inputs_at_once: 64,
             inputs_at_once_per_account: setup.inputs_at_once_per_account,
+            streams_per_account: setup.streams_per_account,
             shutdown_grace_ms: setup.shutdown_grace_ms,
-            public_url: url.clone(),
+            public_url: setup.public_url.map_or_else(|| url.clone(), str::to_owned),
             is_public: setup.is_public,
             daily_spend_micro_usd: daily_spend.collect(),
+            sign_in: sign_in(&setup),
             billing: BillingSettings { rules: renewal_rules(), kopecks_per_star: KOPECKS_PER_STAR },
+            webhooks: WebhookSettings {
+                endpoints_per_account: 10,
+                sent_at_once: 32,
+                sent_at_once_per_host: setup.webhooks_at_once_per_host,
+            },
         };
         let blobs = BlobSettings { url: folder.path().display().to_string(), ..Default::default() };
         let parts = Parts {
@@ -179,12 +223,24 @@ impl Service {
             gateways: gateways(&sandbox, setup),
             clock: clock.clone(),
             scratch: Scratch::open(&std::env::temp_dir().join("neuralbox-tests")).expect("a folder"),
+            master_secret: MasterSecret::of(b"of all services in tests"),
+            webhook_sender: Arc::new(webhook_client(&setup)),
+            show_generation: api::ended_generation,
         };
         let app = App::new(parts, catalog, settings);
         app.register_node().await.expect("the database answers");
         let served = app.clone();
         let server = tokio::spawn(async move {
-            api::serve(listener, served, std::future::pending()).await.expect("the listener lives");
+            let (sign_in_per_minute, public_per_minute) = setup.per_minute;
+            let trusted_proxies = TrustedProxies::parse("127.0.0.1").expect("an address");
+            let http = HttpSettings {
+                trusted_proxies,
+                public_per_minute,
+                sign_in_per_minute,
+                limits: setup.http_limits,
+                cors_origins: CorsOrigins::parse(setup.cors_origins).expect("origins"),
+            };
+            api::serve(listener, served, http, std::future::pending()).await;
         });
         Self { app, clock, url, storage, sandbox, folder, http: http_client(), server }
     }
@@ -288,6 +344,19 @@ impl Service {
     }
 }
 
+/// The token of the bot in tests.
+pub const BOT_TOKEN: &str = "1:token";
+
+/// Passwords are hashed as cheaply as can be.
+fn sign_in(setup: &Setup) -> SignInSettings {
+    SignInSettings {
+        telegram_bot_token: Some(BOT_TOKEN.into()),
+        session_ms: 30 * DAY_MS,
+        max_attempts: setup.password_attempts,
+        password: PasswordCost { memory_kib: 8, passes: 1, at_once: 4 },
+    }
+}
+
 /// When renewals are charged in tests: a day ahead, again after 1, 2, 4 and 6 days, with a week of grace.
 pub fn renewal_rules() -> RenewalRules {
     RenewalRules {
@@ -311,6 +380,15 @@ fn notifications_to(url: &str) -> NotificationTargets {
     }
 }
 
+/// The built-in catalog, without that model.
+fn catalog(without: Option<&str>) -> Catalog {
+    let all = Sources::default();
+    let line = without.map(|slug| format!("slug = \"{slug}\""));
+    let is_sold = |block: &&str| line.as_ref().is_none_or(|line| !block.lines().any(|other| other == line));
+    let models = all.models.split("[[model]]").filter(is_sold).collect::<Vec<_>>().join("[[model]]");
+    Catalog::parse(&Sources { models: &models, ..all }).expect("a catalog")
+}
+
 /// The sandbox's payment services.
 fn gateways(sandbox: &Sandbox, setup: Setup) -> Vec<Arc<dyn PaymentGateway>> {
     let base_url = |service: &str| sandbox.base_url(service).expect("a service of the sandbox's");
@@ -323,7 +401,7 @@ fn gateways(sandbox: &Sandbox, setup: Setup) -> Vec<Arc<dyn PaymentGateway>> {
     settings.yookassa.shop_id = "100500".to_owned();
     settings.yookassa.secret_key = "test_key".into();
     settings.yookassa.base_url = base_url("yookassa");
-    settings.telegram.bot_token = "1:token".into();
+    settings.telegram.bot_token = BOT_TOKEN.into();
     settings.telegram.webhook_secret = WEBHOOK_SECRET.into();
     settings.telegram.base_url = base_url("telegram");
     settings.telegram.kopecks_per_star = KOPECKS_PER_STAR;
@@ -337,9 +415,14 @@ impl Drop for Service {
     }
 }
 
-/// Sends a request and reads its answer.
+/// Sends a request and reads its answer, which must be one that the API's document announces.
 pub async fn send(request: RequestBuilder) -> Reply {
-    Reply::read(request.send().await.expect("the service answers")).await
+    let (client, request) = request.build_split();
+    let request = request.expect("a request that can be sent");
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let reply = Reply::read(client.execute(request).await.expect("the service answers")).await;
+    documented::check(&method, &path, &reply);
+    reply
 }
 
 /// A client for plain HTTP on this machine, which needs no certificates and no proxy.
@@ -357,6 +440,14 @@ fn fetcher(setup: &Setup) -> Fetcher {
         Network::default()
     };
     Fetcher::with_network(FetchSettings::default(), network).expect("a fetcher")
+}
+
+fn webhook_client(setup: &Setup) -> WebhookClient {
+    let settings = WebhookClientSettings {
+        timeout_ms: setup.webhook_timeout_ms,
+        allow_private: setup.allow_private_webhooks,
+    };
+    WebhookClient::new(settings).expect("an HTTP client")
 }
 
 /// All vendors of the sandbox, or elsewhere, asked again quickly when they fail.

@@ -41,7 +41,8 @@ impl Service {
         send(self.posting_form(path, key, parts)).await
     }
 
-    fn posting_form(&self, path: &str, key: &str, parts: &[Part<'_>]) -> RequestBuilder {
+    /// A `POST` of a form to a whole path, to be sent.
+    pub fn posting_form(&self, path: &str, key: &str, parts: &[Part<'_>]) -> RequestBuilder {
         let mut form = multipart::Form::new();
         for part in parts {
             let content = multipart::Part::bytes(part.content.to_vec());

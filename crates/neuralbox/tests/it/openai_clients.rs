@@ -1,27 +1,17 @@
 //! The official OpenAI packages for Python and Node, unchanged, against a server with a sandbox.
 
-use crate::installation::{Installation, Server};
+use crate::{
+    clients::{self, manifest, said},
+    installation::{Installation, Server},
+};
 use reqwest::Method;
 use serde_json::json;
-use std::{
-    env,
-    fs::File,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{fs::File, path::PathBuf, process::Command};
 use testkit::Backend;
-
-/// Where they are: `cargo xtask test` fetches them and says so.
-const FOLDER: &str = "NEURALBOX_TEST_OPENAI_CLIENTS";
-/// Set to 1 by whoever wants the tests without them.
-const NONE: &str = "NEURALBOX_TEST_NO_CLIENTS";
-/// How long one script may take; it waits for pictures.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_official_packages_work_unchanged() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = clients::folder() else { return };
     let installation = Installation::new(testkit::empty_database(Backend::Sqlite).await.unwrap());
     let (_, key) = installation.account("ann@example.org", 0);
     let (_, poor_key) = installation.account("poor@example.org", 0);
@@ -46,21 +36,6 @@ async fn the_official_packages_work_unchanged() {
     assert_eq!(report["clean"], json!(true), "{report:#}");
 }
 
-fn folder() -> Option<PathBuf> {
-    if let Some(folder) = env::var_os(FOLDER).filter(|folder| !folder.is_empty()) {
-        return Some(folder.into());
-    }
-    assert!(
-        env::var(NONE).is_ok_and(|value| value == "1"),
-        "run `cargo xtask test`, or `cargo xtask clients` and set {FOLDER} as it says, or set {NONE}=1 to go without"
-    );
-    None
-}
-
-fn manifest() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn script(name: &str) -> PathBuf {
     manifest().join("../../xtask/clients").join(name)
 }
@@ -78,14 +53,4 @@ async fn spend_all(server: &Server, key: &str) {
         }
     }
     assert_eq!(server.balance(key).await, 0);
-}
-
-/// What a script says that must succeed.
-async fn said(mut command: Command) -> String {
-    let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let output = tokio::task::spawn_blocking(move || process.wait_with_output());
-    let output = tokio::time::timeout(PATIENCE, output).await.expect("the script ends").unwrap().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    assert!(output.status.success(), "{}{}", text(output.stdout), text(output.stderr));
-    text(output.stdout)
 }
