@@ -12,6 +12,10 @@ mod m20261122_000005_media_work;
 mod m20261122_000006_billing;
 mod m20261122_000007_admission;
 mod m20261122_000008_vendor_bill;
+mod m20261122_000009_sign_in;
+mod m20261122_000010_records;
+mod m20261122_000011_webhooks;
+mod m20261122_000012_audit;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -32,6 +36,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000006_billing::Migration),
             Box::new(m20261122_000007_admission::Migration),
             Box::new(m20261122_000008_vendor_bill::Migration),
+            Box::new(m20261122_000009_sign_in::Migration),
+            Box::new(m20261122_000010_records::Migration),
+            Box::new(m20261122_000011_webhooks::Migration),
+            Box::new(m20261122_000012_audit::Migration),
         ]
     }
 }

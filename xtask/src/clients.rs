@@ -1,5 +1,5 @@
-//! The official OpenAI packages for Python and Node, unchanged: a test talks to us through them. They are fetched once, by
-//! their own package managers, and kept under `target/`.
+//! The official OpenAI packages for Python and Node, unchanged, and Schemathesis, which tries an API by its document: tests
+//! talk to us through them. They are fetched once, by their own package managers, and kept under `target/`.
 #![expect(clippy::print_stdout, reason = "xtask talks to people")]
 
 use crate::{Result, debian};
@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Names the folder in which the test finds them.
-pub(crate) const FOLDER_VARIABLE: &str = "NEURALBOX_TEST_OPENAI_CLIENTS";
+pub(crate) const FOLDER_VARIABLE: &str = "NEURALBOX_TEST_CLIENTS";
 
 /// The versions that are asked for, all that they need included.
 const REQUIREMENTS: &str = include_str!("../clients/requirements.txt");
@@ -24,27 +24,30 @@ const MIN_NODE: u32 = 18;
 /// # Errors
 /// Says what is missing and could not be installed.
 pub(crate) fn prepare() -> Result<PathBuf> {
-    let folder = target().join("openai-clients");
+    let folder = target()?.join("test-clients");
     let (stamp, versions) = (folder.join("versions"), [REQUIREMENTS, PACKAGE, PACKAGE_LOCK].concat());
     if fs::read_to_string(&stamp).is_ok_and(|found| found == versions) && work(&folder) {
         return Ok(folder);
     }
-    println!("Fetching the official OpenAI packages into {}", folder.display());
+    println!("Fetching the official OpenAI packages and Schemathesis into {}", folder.display());
     fetch(&folder).map_err(|problem| advice(&problem.to_string()))?;
     fs::write(stamp, versions)?;
     Ok(folder)
 }
 
-/// Where cargo builds.
-fn target() -> PathBuf {
+/// Where cargo builds, wherever the test that uses it runs.
+fn target() -> Result<PathBuf> {
     let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-    env::var_os("CARGO_TARGET_DIR").map_or_else(default, PathBuf::from)
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(default, PathBuf::from);
+    Ok(std::path::absolute(target)?)
 }
 
 /// Whether what was fetched once can still be used: the Python that it was made with may be gone.
 fn work(folder: &Path) -> bool {
-    debian::answers(&folder.join("python/bin/python").to_string_lossy(), &["-c", "import openai"])
-        && folder.join("node/node_modules/openai").is_dir()
+    debian::answers(
+        &folder.join("python/bin/python").to_string_lossy(),
+        &["-c", "import openai, schemathesis"],
+    ) && folder.join("node/node_modules/openai").is_dir()
         && has_node()
 }
 

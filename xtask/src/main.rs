@@ -1,6 +1,7 @@
 //! What a contributor runs: `cargo xtask test` before a change lands, and the parts of it by themselves.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "xtask talks to people")]
 
+mod bench;
 mod clients;
 mod debian;
 mod postgres;
@@ -35,7 +36,9 @@ enum Task {
     Tidy,
     /// Two years of a thousand accounts that buy, with faults and crashes, held against what must have happened
     BillingYears(years::Options),
-    /// Fetch the official OpenAI packages that a test talks through
+    /// Measure, and print the numbers
+    Bench(bench::Options),
+    /// Fetch the official OpenAI packages and Schemathesis, through which tests talk
     Clients,
     /// Run a throw-away PostgreSQL until Ctrl-C or the end of standard input
     Postgres,
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Tidy => tidy::run(),
         Task::BillingYears(options) => years::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Clients => show_clients(),
         Task::Postgres => keep_postgres(),
     };

@@ -13,20 +13,19 @@ use std::{
 /// Tells the tests that there is deliberately no PostgreSQL; without it and without a URL they fail.
 const SQLITE_ONLY_VARIABLE: &str = "NEURALBOX_TEST_SQLITE_ONLY";
 
-/// The same for the official OpenAI packages.
+/// The same for the official OpenAI packages and Schemathesis.
 const NO_CLIENTS_VARIABLE: &str = "NEURALBOX_TEST_NO_CLIENTS";
 
 const SQLITE_ONLY_WARNING: &str =
     "SQLITE ONLY: every test against PostgreSQL is SKIPPED; this is not a full run";
-const NO_CLIENTS_WARNING: &str =
-    "NO CLIENTS: the test through the official OpenAI packages is SKIPPED; this is not a full run";
+const NO_CLIENTS_WARNING: &str = "NO CLIENTS: the tests through the official OpenAI packages and Schemathesis are SKIPPED; this is not a full run";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Skip every test that needs PostgreSQL
     #[arg(long)]
     sqlite_only: bool,
-    /// Skip the test through the official OpenAI packages, which are fetched for it
+    /// Skip the tests through the official OpenAI packages and Schemathesis, which are fetched for them
     #[arg(long)]
     no_clients: bool,
     /// Passed on to `cargo test`

@@ -5,11 +5,15 @@ use std::{
     env,
     hash::{BuildHasher, RandomState},
     path::Path,
+    process::Stdio,
     time::Instant,
 };
 
 /// In memory, where the system has such a place: nothing here is about power cuts.
 const MEMORY: &str = "/dev/shm";
+
+/// The tests among which the simulation is.
+const TESTS: [&str; 8] = ["test", "--release", "--locked", "-p", "api", "--test", "it", "--"];
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -37,18 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(|| RandomState::new().hash_one(()));
     let Options { accounts, years, database, .. } = options;
     let mut simulation = cargo();
-    simulation.args([
-        "test",
-        "--release",
-        "--locked",
-        "-p",
-        "api",
-        "--test",
-        "it",
-        "--",
-        "--exact",
-        "--nocapture",
-    ]);
+    simulation.args(TESTS).args(["--exact", "--nocapture"]);
     for (name, value) in [("ACCOUNTS", accounts), ("YEARS", years), ("SEED", &seed)] {
         simulation.env(format!("NEURALBOX_YEARS_{name}"), value.to_string());
     }
@@ -69,7 +62,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             "postgres"
         }
     };
-    simulation.arg(format!("years::{name}::years_of_accounts_come_out_right"));
+    let test = format!("years::{name}::years_of_accounts_come_out_right");
+    simulation.arg(&test);
+    require_test(&test)?;
     println!("{accounts} accounts, {years} years, {name}, seed {seed}");
     let started = Instant::now();
     run_command(&mut simulation).map_err(|error| format!("seed {seed}: {error}"))?;
@@ -78,4 +73,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         started.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+/// A filter that fits no test is no error to cargo, and nothing would have been tried.
+fn require_test(name: &str) -> Result<()> {
+    let mut listing = cargo();
+    let listed = listing.args(TESTS).args(["--exact", "--list", name]).stderr(Stdio::inherit()).output()?;
+    let names = String::from_utf8_lossy(&listed.stdout);
+    if names.lines().any(|line| line.strip_suffix(": test") == Some(name)) {
+        return Ok(());
+    }
+    Err(format!("there is no test {name}").into())
 }

@@ -1,7 +1,7 @@
 //! Errors as the client sees them: `{"error": code, "message": text, "details": {}}`.
 
 use crate::{limits::Known, request_id};
-use app::{Error, FailedGeneration, GenerationRecord};
+use app::{Error, FailedGeneration};
 use axum::{
     Json,
     body::Body,
@@ -14,6 +14,9 @@ use serde_json::{Map, Value, json};
 
 /// Seconds after which it is worth coming back when we are overloaded.
 const OVERLOADED_RETRY_AFTER_S: u32 = 1;
+
+/// Seconds after which one of an account's streams may well have ended.
+const STREAMS_RETRY_AFTER_S: u32 = 5;
 
 /// The shape of every error.
 #[derive(Serialize)]
@@ -84,9 +87,9 @@ impl ApiError {
         Self::validation(vec![field])
     }
 
-    /// What a failed generation's record says, as the answer to whoever waited for it.
-    pub(crate) fn of_record(record: &GenerationRecord) -> Self {
-        Self::from(Error::on_record(record)).of_generation(record.id)
+    /// The same of a generation that was charged: asked for again, it would be charged again.
+    pub(crate) fn for_good(self) -> Self {
+        Self { is_final: true, retry_after_s: None, ..self }
     }
 
     /// Nothing of that name.
@@ -116,7 +119,13 @@ impl From<Error> for ApiError {
         let (code, message) = (error.code(), error.to_string());
         let is_unknown = matches!(error, Error::OutcomeUnknown);
         match error {
-            Error::NotAuthenticated => Self::new(StatusCode::UNAUTHORIZED, code, message),
+            Error::NotAuthenticated | Error::NotSignedIn(_) | Error::TokenExpired => {
+                Self::new(StatusCode::UNAUTHORIZED, code, message)
+            }
+            Error::TooManyAttempts { retry_after_s } => Self {
+                retry_after_s: Some(retry_after_s),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, code, message)
+            },
             Error::InsufficientPlan { required_plan, plan } => {
                 Self::new(StatusCode::FORBIDDEN, code, message)
                     .with_details(json!({ "required_plan": required_plan, "plan": plan }))
@@ -140,6 +149,11 @@ impl From<Error> for ApiError {
                 Self::new(StatusCode::PAYMENT_REQUIRED, code, message)
                     .with_details(json!({ "required": required, "available": available, "scope": "key" }))
             }
+            Error::TooManyStreams { limit } => Self {
+                retry_after_s: Some(STREAMS_RETRY_AFTER_S),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, code, message)
+            }
+            .with_details(json!({ "scope": "streams", "limit": limit })),
             Error::RateLimited(state) => Self {
                 retry_after_s: Some(u32::try_from(state.reset_s()).unwrap_or(u32::MAX)),
                 rate: Some(Box::new(state)),
@@ -152,6 +166,7 @@ impl From<Error> for ApiError {
                     "content_refused" => StatusCode::UNPROCESSABLE_ENTITY,
                     "model_unavailable" | "overloaded" => StatusCode::SERVICE_UNAVAILABLE,
                     "canceled" => StatusCode::CONFLICT,
+                    "timeout" => StatusCode::GATEWAY_TIMEOUT,
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
                 let retry_after_s = (code == "overloaded").then_some(OVERLOADED_RETRY_AFTER_S);

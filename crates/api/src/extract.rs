@@ -1,6 +1,6 @@
 //! What handlers take from a request.
 
-use crate::error::ApiError;
+use crate::{HttpLimits, error::ApiError};
 use app::{App, Caller};
 use axum::{
     body::Bytes,
@@ -11,15 +11,11 @@ use axum::{
 use domain::params::FieldError;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::time::Duration;
 
-/// How long a body may take to come.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
-
-/// The holder of a valid key, on whatever plan.
+/// The holder of a valid key, on whatever plan, or somebody who has signed in.
 pub(crate) struct AnyPlan(pub(crate) Caller);
 
-/// The holder of a valid key, on a plan where keys work.
+/// The holder of a valid key, on a plan where keys work, or somebody who has signed in.
 pub(crate) struct Authenticated(pub(crate) Caller);
 
 impl FromRequestParts<App> for AnyPlan {
@@ -47,6 +43,24 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// A body of whatever kind, as large and as slow as the limits allow.
+pub(crate) struct WholeBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for WholeBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let limits = request.extensions().get::<HttpLimits>().copied().unwrap_or_default();
+        let reading = tokio::time::timeout(limits.body_timeout(), Bytes::from_request(request, state));
+        let read = reading.await.map_err(|_| ApiError::bad_request("the body did not come in time"))?;
+        let bytes = read.map_err(|rejection| match rejection.into_response().status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::payload_too_large("this route"),
+            _ => ApiError::bad_request("the body could not be read"),
+        })?;
+        Ok(Self(bytes))
+    }
+}
+
 /// A JSON object as the whole body, without U+0000 in any of its strings.
 pub(crate) struct JsonObject(pub(crate) Map<String, Value>);
 
@@ -59,12 +73,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
         if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
             return Err(ApiError::bad_request("the content type must be application/json"));
         }
-        let reading = tokio::time::timeout(BODY_PATIENCE, Bytes::from_request(request, state));
-        let read = reading.await.map_err(|_| ApiError::bad_request("the body did not come in time"))?;
-        let bytes = read.map_err(|rejection| match rejection.into_response().status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ApiError::payload_too_large("16 MiB"),
-            _ => ApiError::bad_request("the body could not be read"),
-        })?;
+        let WholeBody(bytes) = WholeBody::from_request(request, state).await?;
         let value = serde_json::from_slice::<Value>(&bytes)
             .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))?;
         let Value::Object(object) = value else {
@@ -119,5 +128,18 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let name = Path::<String>::from_request_parts(parts, state).await;
         name.map(|Path(name)| Self(name)).map_err(|_| ApiError::not_found("resource"))
+    }
+}
+
+/// The parameters of a path that has several.
+pub(crate) struct PathNames<const N: usize>(pub(crate) [String; N]);
+
+impl<const N: usize, S: Send + Sync> FromRequestParts<S> for PathNames<N> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let names = Path::<Vec<String>>::from_request_parts(parts, state).await;
+        let names = names.ok().and_then(|Path(names)| names.try_into().ok());
+        names.map(Self).ok_or_else(|| ApiError::not_found("resource"))
     }
 }

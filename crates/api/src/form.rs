@@ -1,6 +1,6 @@
 //! `multipart/form-data` with one file in it, which goes to disk as it comes.
 
-use crate::error::ApiError;
+use crate::{HttpLimits, error::ApiError};
 use app::{App, Expected, MAX_INPUT_BYTES, Spooled};
 use axum::{
     extract::{
@@ -19,8 +19,6 @@ const MAX_TEXT_BYTES: usize = 1_000;
 const AROUND_BYTES: u64 = 64 * 1024;
 /// Bytes of a whole form.
 const MAX_FORM_BYTES: u64 = MAX_INPUT_BYTES + AROUND_BYTES;
-/// How long a client may be silent before its form is complete.
-const SILENCE: Duration = Duration::from_secs(30);
 /// How long the rest of a form is read that is refused already.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -56,12 +54,13 @@ pub(crate) struct Form {
 /// the file, which is then not read.
 pub(crate) async fn read(
     app: &App,
+    limits: HttpLimits,
     headers: &HeaderMap,
     multipart: Multipart,
     parts: Parts,
     admit: impl Fn(&Texts) -> Result<(), ApiError>,
 ) -> Result<(Spooled, Texts), ApiError> {
-    let form = read_all(app, headers, multipart, parts, admit).await?;
+    let form = read_all(app, limits, headers, multipart, parts, admit).await?;
     match form.file {
         Some(file) if form.wrong.is_empty() => Ok((file, form.texts)),
         _ => Err(ApiError::validation(form.wrong)),
@@ -71,6 +70,7 @@ pub(crate) async fn read(
 /// As [`read`], for who has more to say about a form than what is wrong with its parts.
 pub(crate) async fn read_all(
     app: &App,
+    limits: HttpLimits,
     headers: &HeaderMap,
     mut multipart: Multipart,
     parts: Parts,
@@ -81,7 +81,10 @@ pub(crate) async fn read_all(
         return Err(app::Error::UploadTooLarge.into());
     }
     let mut form = Form { file: None, texts: Texts::new(), wrong: Vec::new() };
-    let read = form.read_parts(app, &mut multipart, parts, admit).await;
+    let reader = Reader { app, parts, silence: limits.body_timeout() };
+    let reading = form.read_parts(&reader, &mut multipart, admit);
+    let read = tokio::time::timeout(limits.upload_timeout(), reading).await;
+    let read = read.unwrap_or_else(|_| Err(too_slow()));
     if read.is_err() || !form.wrong.is_empty() {
         tokio::spawn(let_go(multipart));
     }
@@ -92,6 +95,14 @@ pub(crate) async fn read_all(
 async fn let_go(mut multipart: Multipart) {
     let rest = async { while let Ok(Some(_)) = multipart.next_field().await {} };
     let _ = tokio::time::timeout(LINGER, rest).await;
+}
+
+/// How a form is read.
+struct Reader<'a> {
+    app: &'a App,
+    parts: Parts,
+    /// How long a client may be silent before its form is complete.
+    silence: Duration,
 }
 
 /// Why a part is not taken.
@@ -127,15 +138,14 @@ impl Form {
     /// Reads all parts. Once one is wrong, the rest is read only to say what else is, and not for long.
     async fn read_parts(
         &mut self,
-        app: &App,
+        reader: &Reader<'_>,
         multipart: &mut Multipart,
-        parts: Parts,
         admit: impl Fn(&Texts) -> Result<(), ApiError>,
     ) -> Result<(), ApiError> {
         let mut has_file = false;
         let mut read_until = None;
         loop {
-            let reading = self.read_part(app, multipart, parts, &mut has_file, &admit);
+            let reading = self.read_part(reader, multipart, &mut has_file, &admit);
             let read = match read_until {
                 None => reading.await,
                 Some(deadline) => match tokio::time::timeout_at(deadline, reading).await {
@@ -152,7 +162,7 @@ impl Form {
             read_until.get_or_insert_with(|| Instant::now() + LINGER);
         }
         if !has_file {
-            self.wrong.push(FieldError::new(parts.file, "a file is needed"));
+            self.wrong.push(FieldError::new(reader.parts.file, "a file is needed"));
         }
         Ok(())
     }
@@ -160,20 +170,20 @@ impl Form {
     /// Reads the next part; `false` when there is none.
     async fn read_part(
         &mut self,
-        app: &App,
+        reader: &Reader<'_>,
         multipart: &mut Multipart,
-        parts: Parts,
         has_file: &mut bool,
         admit: impl Fn(&Texts) -> Result<(), ApiError>,
     ) -> Result<bool, PartError> {
-        let Some(field) = in_time(multipart.next_field()).await? else { return Ok(false) };
+        let parts = reader.parts;
+        let Some(field) = reader.in_time(multipart.next_field()).await? else { return Ok(false) };
         let name = field.name().unwrap_or_default().to_owned();
         if name == parts.file && !*has_file {
             admit(&self.texts)?;
             *has_file = true;
-            self.file = Some(spool(app, field, parts).await?);
+            self.file = Some(reader.spool(field).await?);
         } else if parts.texts.contains(&name.as_str()) && !self.texts.contains_key(&name) {
-            let text = read_text(field, &name).await?;
+            let text = reader.read_text(field, &name).await?;
             self.texts.insert(name, text);
         } else {
             let allowed = std::iter::once(parts.file).chain(parts.texts.iter().copied());
@@ -183,31 +193,39 @@ impl Form {
     }
 }
 
-async fn read_text(mut field: Field<'_>, name: &str) -> Result<String, PartError> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = in_time(field.chunk()).await? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > MAX_TEXT_BYTES {
-            let message = format!("must be at most {MAX_TEXT_BYTES} bytes");
-            return Err(FieldError::new(name, message).into());
+impl Reader<'_> {
+    async fn read_text(&self, mut field: Field<'_>, name: &str) -> Result<String, PartError> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.in_time(field.chunk()).await? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MAX_TEXT_BYTES {
+                let message = format!("must be at most {MAX_TEXT_BYTES} bytes");
+                return Err(FieldError::new(name, message).into());
+            }
         }
+        let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+        text.ok_or_else(|| FieldError::new(name, "must be UTF-8 without U+0000").into())
     }
-    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    text.ok_or_else(|| FieldError::new(name, "must be UTF-8 without U+0000").into())
+
+    async fn spool(&self, mut field: Field<'_>) -> Result<Spooled, PartError> {
+        let mut spool = self.app.spool(self.parts.file, self.parts.expected).await?;
+        while let Some(chunk) = self.in_time(field.chunk()).await? {
+            spool.write(&chunk).await?;
+        }
+        Ok(spool.finish().await?)
+    }
+
+    async fn in_time<T>(
+        &self,
+        reading: impl Future<Output = Result<T, MultipartError>>,
+    ) -> Result<T, ApiError> {
+        let read = tokio::time::timeout(self.silence, reading).await;
+        read.map_err(|_| too_slow())?.map_err(|error| unreadable(&error))
+    }
 }
 
-async fn spool(app: &App, mut field: Field<'_>, parts: Parts) -> Result<Spooled, PartError> {
-    let mut spool = app.spool(parts.file, parts.expected).await?;
-    while let Some(chunk) = in_time(field.chunk()).await? {
-        spool.write(&chunk).await?;
-    }
-    Ok(spool.finish().await?)
-}
-
-async fn in_time<T>(reading: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
-    let read = tokio::time::timeout(SILENCE, reading).await;
-    let read = read.map_err(|_| ApiError::bad_request("the form did not come in time"))?;
-    read.map_err(|error| unreadable(&error))
+fn too_slow() -> ApiError {
+    ApiError::bad_request("the form did not come in time")
 }
 
 fn unreadable(error: &MultipartError) -> ApiError {

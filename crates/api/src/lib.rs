@@ -1,15 +1,26 @@
 //! The HTTP API: routes, authentication, wire types and errors over the use-cases of `app`. It holds no rules.
 
+mod address;
+mod address_limit;
+mod cors;
 mod error;
 mod extract;
 mod form;
+mod http_limits;
 mod idempotency;
 mod limits;
+mod metrics;
+mod openapi;
 mod request_id;
 mod router;
 mod routes;
 mod serve;
 mod wire;
 
-pub use router::{Access, ROUTES, Route, router};
-pub use serve::serve;
+pub use address::TrustedProxies;
+pub use cors::CorsOrigins;
+pub use http_limits::HttpLimits;
+pub use openapi::document;
+pub use router::{Access, HttpSettings, Limit, ROUTES, Route, router};
+pub use serve::{serve, serve_operations};
+pub use wire::generation::ended_generation;

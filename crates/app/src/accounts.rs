@@ -5,6 +5,7 @@ use domain::{
     id::{AccountId, CycleId, GrantId},
     ledger::{Command, Cycle, OpenCycle, Reason},
     params::FieldError,
+    plan::FREE_PLAN,
 };
 use storage::{AccountRecord, Completion, NewAccount};
 
@@ -42,18 +43,31 @@ impl App {
             return Err(Error::Validation(vec![FieldError::new("plan", "is no plan").allowing(plans)]));
         };
         let account_id = AccountId(self.storage().next_id().await?);
-        let mut opening = Vec::new();
-        if plan.recurring {
-            opening.push(Command::OpenCycle(self.first_cycle(account_id, &plan.slug, plan.tokens).await?));
-        } else if plan.tokens > 0 {
-            opening.push(self.grant_command(account_id, Reason::Starter, plan.tokens).await?);
-        }
+        let mut opening = if plan.recurring {
+            vec![Command::OpenCycle(self.first_cycle(account_id, &plan.slug, plan.tokens).await?)]
+        } else {
+            self.free_opening(account_id).await?
+        };
         if request.tokens != 0 {
             opening.push(self.grant_command(account_id, Reason::Grant, request.tokens).await?);
         }
         let (new_key, key) = self.mint_key(account_id, "default".into()).await?;
-        self.storage().create_account(NewAccount { id: account_id, email }, Some(new_key), opening).await?;
+        self.storage()
+            .create_account(NewAccount::of_email(account_id, email), Some(new_key), opening)
+            .await?;
         Ok(CreatedAccount { account_id, key })
+    }
+
+    /// What an account on the free plan begins with.
+    pub(crate) async fn free_opening(
+        &self,
+        account_id: AccountId,
+    ) -> Result<Vec<Command<Completion>>, storage::Error> {
+        let tokens = self.catalog().plan(FREE_PLAN).map_or(0, |plan| plan.tokens);
+        if tokens == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(vec![self.grant_command(account_id, Reason::Starter, tokens).await?])
     }
 
     async fn first_cycle(&self, account_id: AccountId, plan: &str, tokens: i64) -> Result<OpenCycle, Error> {
@@ -65,12 +79,12 @@ impl App {
         Ok(OpenCycle { account_id, cycle, allowance_tokens: tokens, paid_by: None })
     }
 
-    async fn grant_command(
+    pub(crate) async fn grant_command(
         &self,
         account_id: AccountId,
         reason: Reason,
         amount_tokens: i64,
-    ) -> Result<Command<Completion>, Error> {
+    ) -> Result<Command<Completion>, storage::Error> {
         let grant_id = GrantId(self.storage().next_id().await?);
         Ok(Command::Grant { account_id, grant_id, reason, amount_tokens })
     }

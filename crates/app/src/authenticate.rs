@@ -1,16 +1,16 @@
-//! Who is calling.
+//! Who is calling: the holder of a key, or somebody who has signed in.
 
-use crate::{App, Error, key};
+use crate::{App, Error, key, sign_in};
 use domain::{
     id::{AccountId, KeyId},
     plan::FREE_PLAN,
     time::Timestamp,
 };
 use moka::sync::Cache;
-use storage::Principal;
+use storage::{Principal, SessionPrincipal};
 
-/// Milliseconds for which a key that was found valid is believed: with the request that follows, a revoked key stops on
-/// every node within 5 s.
+/// Milliseconds for which a key, or a sign-in, that was found valid is believed: with the request that follows, a revoked key
+/// stops on every node within 5 s.
 const BELIEVED_MS: i64 = 4_000;
 const CACHED_KEYS: u64 = 100_000;
 
@@ -19,8 +19,8 @@ const CACHED_KEYS: u64 = 100_000;
 pub struct Caller {
     /// The account.
     pub account_id: AccountId,
-    /// The key.
-    pub key_id: KeyId,
+    /// The key; `None` for somebody who has signed in.
+    pub key_id: Option<KeyId>,
     /// The slug of the plan in force now.
     pub plan: String,
     /// NeuralBox tokens that the key may use in a calendar month (UTC), where that is limited.
@@ -36,73 +36,139 @@ impl Caller {
     }
 }
 
-/// Keys found valid a moment ago, by hash, with when that was on the monotonic clock. Its bound is by number; age is
+/// Keys and sign-ins found valid a moment ago, by hash, with when that was on the monotonic clock. Its bound is by number; age is
 /// judged by our own clock.
 pub(crate) struct KeyCache {
-    principals: Cache<String, (Principal, i64)>,
+    believed: Cache<String, (Believed, i64)>,
+}
+
+/// Who a key or a sign-in speaks for.
+#[derive(Clone)]
+enum Believed {
+    Key(Principal),
+    Session(SessionPrincipal),
+}
+
+impl Believed {
+    const fn account_id(&self) -> AccountId {
+        match self {
+            Self::Key(Principal { account_id, .. }) | Self::Session(SessionPrincipal { account_id, .. }) => {
+                *account_id
+            }
+        }
+    }
 }
 
 impl KeyCache {
     pub(crate) fn new() -> Self {
-        Self { principals: Cache::new(CACHED_KEYS) }
+        Self { believed: Cache::builder().max_capacity(CACHED_KEYS).support_invalidation_closures().build() }
     }
 
-    fn get(&self, key_hash: &str, now_ms: i64) -> Option<Principal> {
-        let (principal, found_at_ms) = self.principals.get(key_hash)?;
-        (now_ms.saturating_sub(found_at_ms) < BELIEVED_MS).then_some(principal)
+    fn get(&self, hash: &str, now_ms: i64) -> Option<Believed> {
+        let (believed, found_at_ms) = self.believed.get(hash)?;
+        (now_ms.saturating_sub(found_at_ms) < BELIEVED_MS).then_some(believed)
     }
 
-    /// Has every key looked up again.
-    pub(crate) fn forget_all(&self) {
-        self.principals.invalidate_all();
+    /// Has a key looked up again.
+    pub(crate) fn forget(&self, account_id: AccountId, key_id: KeyId) {
+        self.forget_if(move |believed| match believed {
+            Believed::Key(key) => (key.account_id, key.key_id) == (account_id, key_id),
+            Believed::Session(_) => false,
+        });
+    }
+
+    /// Has all of an account's keys and sign-ins looked up again.
+    pub(crate) fn forget_account(&self, account_id: AccountId) {
+        self.forget_if(move |believed| believed.account_id() == account_id);
+    }
+
+    fn forget_if(&self, is_it: impl Fn(&Believed) -> bool + Send + Sync + 'static) {
+        if self.believed.invalidate_entries_if(move |_, (believed, _)| is_it(believed)).is_err() {
+            // Only a cache that was built without such questions refuses them.
+            self.believed.invalidate_all();
+        }
     }
 }
 
 impl App {
-    /// Who `api_key` speaks for.
+    /// Who an API key or an access token speaks for.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`] for a malformed, unknown, revoked or expired key.
-    pub async fn authenticate(&self, api_key: &str) -> Result<Caller, Error> {
-        if !key::is_well_formed(api_key) {
-            return Err(Error::NotAuthenticated);
-        }
-        let key_hash = key::hash(api_key);
+    /// [`Error::NotAuthenticated`] for what is malformed, unknown, revoked or over, [`Error::TokenExpired`] for an access token,
+    /// [`Error::NotSignedIn`] for a suspended account.
+    pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
+        let is_key = key::is_well_formed(token);
+        let hash = if is_key { key::hash(token) } else { self.session_of(token)? };
         let asked_at_ms = self.clock().monotonic_ms();
-        let principal = match self.inner.keys.get(&key_hash, asked_at_ms) {
-            Some(principal) => principal,
+        let believed = match self.inner.keys.get(&hash, asked_at_ms) {
+            Some(believed) => believed,
             None => {
-                let found = self.storage().principal(&key_hash).await?;
-                let Some(principal) = found else {
-                    self.inner.keys.principals.invalidate(&key_hash);
+                let found = if is_key {
+                    self.storage().principal(&hash).await?.map(Believed::Key)
+                } else {
+                    self.storage().session_principal(&hash).await?.map(Believed::Session)
+                };
+                let Some(believed) = found else {
+                    self.inner.keys.believed.invalidate(&hash);
                     return Err(Error::NotAuthenticated);
                 };
                 // Believed from before the look-up, so a slow one does not stretch it.
-                self.inner.keys.principals.insert(key_hash, (principal.clone(), asked_at_ms));
-                principal
+                self.inner.keys.believed.insert(hash, (believed.clone(), asked_at_ms));
+                believed
             }
         };
+        self.caller(believed)
+    }
+
+    /// The hash by which the sign-in of an access token is found.
+    fn session_of(&self, access_token: &str) -> Result<String, Error> {
+        let claims = self.inner.access_tokens.read(access_token).ok_or(Error::NotAuthenticated)?;
+        if claims.has_expired(self.clock().now()) {
+            return Err(Error::TokenExpired);
+        }
+        Ok(claims.sid)
+    }
+
+    fn caller(&self, believed: Believed) -> Result<Caller, Error> {
         let now = self.clock().now();
-        if principal.key_expires_at.is_some_and(|at| at <= now) {
+        let (is_suspended, expires_at, plan) = match &believed {
+            Believed::Key(key) => (key.is_suspended, key.key_expires_at, &key.plan),
+            Believed::Session(session) => (session.is_suspended, Some(session.expires_at), &session.plan),
+        };
+        if expires_at.is_some_and(|at| at <= now) {
             return Err(Error::NotAuthenticated);
         }
-        self.inner.key_uses.note(principal.account_id, principal.key_id, now);
-        let plan = principal.plan.filter(|(_, until)| now < *until);
-        let plan = plan.map(|(plan, _)| plan);
-        Ok(Caller {
-            account_id: principal.account_id,
-            key_id: principal.key_id,
-            plan: plan.unwrap_or_else(|| FREE_PLAN.to_owned()),
-            key_budget_tokens: principal.key_budget_tokens,
-            key_expires_at: principal.key_expires_at,
+        if is_suspended {
+            return Err(sign_in::SUSPENDED);
+        }
+        let plan = plan.as_ref().filter(|(_, until)| now < *until).map(|(plan, _)| plan.clone());
+        let plan = plan.unwrap_or_else(|| FREE_PLAN.to_owned());
+        let account_id = believed.account_id();
+        Ok(match believed {
+            Believed::Key(key) => {
+                self.inner.key_uses.note(account_id, key.key_id, now);
+                Caller {
+                    account_id,
+                    key_id: Some(key.key_id),
+                    plan,
+                    key_budget_tokens: key.key_budget_tokens,
+                    key_expires_at: key.key_expires_at,
+                }
+            }
+            Believed::Session(_) => {
+                Caller { account_id, key_id: None, plan, key_budget_tokens: None, key_expires_at: None }
+            }
         })
     }
 
-    /// Whether API keys work on the caller's plan.
+    /// Whether API keys work on the caller's plan, if the caller has come with one.
     ///
     /// # Errors
     /// [`Error::InsufficientPlan`] when they do not.
     pub fn require_api_access(&self, caller: &Caller) -> Result<(), Error> {
+        if caller.key_id.is_none() {
+            return Ok(());
+        }
         if self.catalog().plan(&caller.plan).is_some_and(|plan| plan.api_access) {
             return Ok(());
         }

@@ -4,6 +4,7 @@
 //! begun, under the version that was read; what a step tells the ledger or a payment service may be told again. So any
 //! process may take up what another left, at any point.
 
+mod autorenew;
 mod change;
 mod chargeback;
 mod decide;
@@ -20,10 +21,14 @@ mod reference;
 mod refund;
 mod renew;
 mod report;
+mod round_books;
+mod stop;
+mod trade_in;
 
 pub use due::Billed;
 pub use once::{InWords, OrderAnswer};
 pub use operate::{InDoubt, PaymentDetails};
+pub(crate) use order::is_web_url;
 pub use order::{Order, Ordered};
 pub use reconcile::{Books, Finding, FindingKind, Outcome, Reconciliation};
 pub use refund::RefundQuote;
@@ -32,7 +37,7 @@ use crate::{App, Error};
 use domain::{
     billing::{Payment, Refund, RenewalRules, Subscription},
     id::AccountId,
-    port::{PaymentGateway, PaymentMethod},
+    port::{GatewayError, GatewayErrorKind, GatewayPayment, PaymentGateway, PaymentMethod},
     time::Timestamp,
 };
 use serde_json::Value;
@@ -50,6 +55,8 @@ pub struct BillingSettings {
 
 /// Milliseconds for which a row that is being worked on is left to whoever does.
 const LEASE_MS: i64 = 120_000;
+/// Milliseconds by which a service's clock may differ from ours.
+const CLOCK_SKEW_MS: i64 = 10 * 60 * 1_000;
 
 impl App {
     /// The service for a method, where it is configured.
@@ -57,9 +64,19 @@ impl App {
         self.inner.gateways.iter().find(|gateway| gateway.method() == method)
     }
 
-    fn require_gateway(&self, method: PaymentMethod) -> Result<&Arc<dyn PaymentGateway>, Error> {
-        self.gateway(method)
-            .ok_or_else(|| Error::Internal(format!("{} is not configured any more", method.name())))
+    /// The service for a method of something that was paid, or is to be. An operator may have taken it out since.
+    fn require_gateway(&self, method: PaymentMethod) -> Result<&Arc<dyn PaymentGateway>, GatewayError> {
+        let message = || format!("{} is not configured any more", method.name());
+        self.gateway(method).ok_or_else(|| GatewayError::new(GatewayErrorKind::NotConfigured, message()))
+    }
+
+    /// Asks a service how a payment is.
+    async fn read_payment(
+        &self,
+        method: PaymentMethod,
+        gateway_id: &str,
+    ) -> Result<GatewayPayment, GatewayError> {
+        self.require_gateway(method)?.payment(gateway_id).await
     }
 
     fn rules(&self) -> &RenewalRules {

@@ -13,8 +13,20 @@ use storage::{BlobError, GenerationRecord, LedgerError};
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The key is missing, malformed, unknown, revoked or expired.
-    #[error("a valid API key is needed: Authorization: Bearer nb_…")]
+    #[error("a valid API key or access token is needed: Authorization: Bearer …")]
     NotAuthenticated,
+    /// A sign-in is refused, or over, or of an account with which nothing can be done.
+    #[error("{0}")]
+    NotSignedIn(&'static str),
+    /// The access token is genuine, and too old.
+    #[error("the access token has expired; POST /api/v2/auth/refresh gives another")]
+    TokenExpired,
+    /// So many passwords were tried that no more are looked at for a while.
+    #[error("too many attempts; try again later")]
+    TooManyAttempts {
+        /// Seconds after which it is worth coming back.
+        retry_after_s: u32,
+    },
     /// The account's plan does not cover it.
     #[error("this needs plan {required_plan}; the account is on {plan}")]
     InsufficientPlan {
@@ -50,11 +62,19 @@ pub enum Error {
     /// The account has begun as many generations as its plan allows.
     #[error("the plan's limit of {} generations is reached", .0.limit)]
     RateLimited(RateState),
+    /// The account reads as many streams of this process as it may.
+    #[error("this account reads {limit} streams already, and may read no more at the same time")]
+    TooManyStreams {
+        /// How many it may.
+        limit: usize,
+    },
     /// Another request was made under the same name.
     #[error("another request was made with this Idempotency-Key")]
     IdempotencyConflict,
     /// A key with a budget or an end cannot do this.
-    #[error("a key that has a budget or expires makes no keys, and revokes no other")]
+    #[error(
+        "a key that has a budget or expires makes no keys, revokes no other, minds no webhooks, and does not change the account"
+    )]
     LimitedKey,
     /// The model cannot be used now, through no fault of the client's.
     #[error("{model} is not available: {reason}")]
@@ -136,13 +156,14 @@ impl Error {
     /// Its code in the API.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NotAuthenticated => "not_authenticated",
+            Self::NotAuthenticated | Self::NotSignedIn(_) => "not_authenticated",
+            Self::TokenExpired => "token_expired",
             Self::InsufficientPlan { .. } => "insufficient_plan",
             Self::NotFound(_) => "not_found",
             Self::Validation(_) | Self::EmailTaken => "validation_error",
             Self::UploadTooLarge => "payload_too_large",
             Self::InsufficientTokens { .. } | Self::OverKeyBudget { .. } => "insufficient_tokens",
-            Self::RateLimited(_) => "rate_limit_exceeded",
+            Self::RateLimited(_) | Self::TooManyAttempts { .. } | Self::TooManyStreams { .. } => "rate_limit_exceeded",
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::LimitedKey => "limited_key",
             Self::OnRecord { code, .. } => code,
@@ -159,8 +180,8 @@ impl Error {
 
     /// What the record of a failed generation says.
     pub fn on_record(record: &GenerationRecord) -> Self {
-        const CODES: [&str; 5] =
-            ["content_refused", "model_unavailable", "overloaded", "canceled", "provider_error"];
+        const CODES: [&str; 6] =
+            ["content_refused", "model_unavailable", "overloaded", "canceled", "timeout", "provider_error"];
         let recorded = record.error_code.as_deref().unwrap_or_default();
         let code = CODES.into_iter().find(|code| *code == recorded).unwrap_or("internal_error");
         let details = record.error_details.as_deref().and_then(|json| serde_json::from_str(json).ok());
@@ -236,7 +257,8 @@ impl From<storage::Error> for Error {
             }
             storage::Error::OutcomeUnknown => Self::OutcomeUnknown,
             storage::Error::EmailTaken => Self::EmailTaken,
-            storage::Error::BadUrl
+            storage::Error::TelegramTaken
+            | storage::Error::BadUrl
             | storage::Error::OutOfIds
             | storage::Error::BadRow(_)
             | storage::Error::Database(_) => Self::Internal(error.to_string()),
@@ -275,6 +297,9 @@ impl From<LedgerError> for Error {
             LedgerError::Refused(Refusal::BadAmount) => {
                 let range = format!("1..{}", domain::ledger::MAX_AMOUNT_TOKENS);
                 Self::Validation(vec![FieldError::new("tokens", "is out of range").allowing([range])])
+            }
+            LedgerError::Refused(refusal @ (Refusal::NotCharged | Refusal::ChargeExpired)) => {
+                Self::Validation(vec![FieldError::new("generation", refusal.to_string())])
             }
             LedgerError::Refused(refusal @ (Refusal::Inconsistent | Refusal::Moved)) => {
                 Self::Internal(refusal.to_string())

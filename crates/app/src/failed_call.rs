@@ -1,6 +1,6 @@
 //! A call to a vendor that came to nothing.
 
-use crate::Error;
+use crate::{Error, measure::count_vendor_error};
 use domain::{ledger::Failure, port::ProviderError};
 
 /// Why a call came to nothing, and what that costs us.
@@ -14,6 +14,7 @@ pub(crate) struct FailedCall {
 impl FailedCall {
     /// What `vendor` said of a call of `model`.
     pub(crate) fn at_vendor(error: &ProviderError, vendor: &str, model: &str) -> Self {
+        count_vendor_error(vendor, error.kind.name());
         Self { error: Error::from_provider(error, vendor, model), is_free: error.is_free }
     }
 

@@ -13,13 +13,8 @@ pub(crate) use running::Progress;
 pub use running::{Finished, Running, Start};
 pub(crate) use task::{in_time, usage_json};
 
-use crate::{App, Caller, Error, FailedGeneration, IdempotencyKey, Spooled};
-use domain::{
-    catalog::{Mode, Model},
-    ledger::Binding,
-    params::FieldError,
-    text::Chat,
-};
+use crate::{App, Caller, Error, FailedGeneration, IdempotencyKey, Spooled, room::Place};
+use domain::{catalog::Category, ledger::Binding, params::FieldError, text::Chat};
 use order::Order;
 use running::{Begun, begun};
 use serde_json::{Map, Value};
@@ -40,27 +35,27 @@ pub struct GenerateRequest {
     pub audio: Option<Spooled>,
     /// A conversation that has been read already, in place of one among the parameters.
     pub chat: Option<Chat>,
+    /// What the client's way here is there for, where that is one kind of model alone. Without it, another kind could be made
+    /// to do what the way is not there for.
+    pub category: Option<Category>,
+}
+
+impl GenerateRequest {
+    /// A request of `params` alone.
+    pub fn new(model: String, params: Map<String, Value>) -> Self {
+        Self { model, params, errors: Vec::new(), audio: None, chat: None, category: None }
+    }
 }
 
 impl App {
-    /// Begins a generation. When this answers, its tokens are held and its vendor is being called.
+    /// Begins a generation. When this answers, its tokens are held and its vendor is being called. Of a request that bears a
+    /// name, the same one a second time begins nothing, and is told of the first one's end.
     ///
     /// # Errors
     /// Whatever is found before the hold is taken: [`Error::NotFound`], [`Error::Validation`],
-    /// [`Error::InsufficientPlan`], [`Error::ModelUnavailable`], [`Error::InsufficientTokens`], [`Error::Overloaded`].
-    pub async fn generate(
-        &self,
-        caller: &Caller,
-        request: GenerateRequest,
-    ) -> Result<Running, FailedGeneration> {
-        self.generate_once(caller, request, None).await
-    }
-
-    /// As [`Self::generate`], for a request that bears a name: the same one a second time begins nothing, and is told of the
-    /// first one's end.
-    ///
-    /// # Errors
-    /// As [`Self::generate`], and [`Error::IdempotencyConflict`] when another request was made under the name.
+    /// [`Error::InsufficientPlan`], [`Error::ModelUnavailable`], [`Error::InsufficientTokens`], [`Error::OverKeyBudget`],
+    /// [`Error::RateLimited`], [`Error::TooManyStreams`], [`Error::Overloaded`], [`Error::Internal`]; [`Error::IdempotencyConflict`] when another request was
+    /// made under the name.
     pub async fn generate_once(
         &self,
         caller: &Caller,
@@ -70,23 +65,49 @@ impl App {
         if self.inner.tasks.is_closed() {
             return Err(Error::Overloaded.into());
         }
-        let asked = self.read_request(request)?;
-        let (model, is_stream) = (asked.model, asked.is_stream);
-        let binding = key.map(|key| key.of(&asked.fingerprinted())).transpose()?;
-        let Some(binding) = binding else {
-            let order = self.read_order(caller, asked, None).await?;
+        let place = self.place_for(caller, &request)?;
+        let running = self.begin_once(caller, request, key).await?;
+        Ok(Running { _place: place, ..running })
+    }
+
+    /// A place among the streams that the caller's account reads, for a request that asks for one.
+    fn place_for(&self, caller: &Caller, request: &GenerateRequest) -> Result<Option<Place>, Error> {
+        if request.params.get("stream") != Some(&Value::Bool(true)) {
+            return Ok(None);
+        }
+        let limit = self.inner.settings.streams_per_account;
+        let place = self.inner.streams.enter(caller.account_id);
+        place.map(Some).ok_or(Error::TooManyStreams { limit })
+    }
+
+    async fn begin_once(
+        &self,
+        caller: &Caller,
+        request: GenerateRequest,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Running, FailedGeneration> {
+        let Some(key) = key else {
+            let order = self.read_order(caller, self.read_request(request)?, None).await?;
             let begun = self.begin(order).await?;
             return begun.ok_or_else(|| Error::Internal("a request without a name".to_owned()).into());
         };
-        if let Some(running) = self.listen_again(caller, model, is_stream, &binding).await? {
+        let binding = key.of(&request.fingerprinted())?;
+        // A repeat is answered whatever the catalog says by now, so it is looked for before anything is checked.
+        let (model, stream) = (request.model.clone(), self.repeat_streams(&request));
+        if let Some(is_stream) = stream
+            && let Some(running) = self.listen_again(caller, &model, is_stream, &binding).await?
+        {
             return Ok(running);
         }
-        let order = self.read_order(caller, asked, Some(binding.clone())).await?;
+        let asked = self.read_request(request)?;
+        let is_stream = asked.is_stream;
+        let first = asked.bound_by(binding.clone());
+        let order = self.read_order(caller, asked, Some(first)).await?;
         if let Some(running) = self.begin(order).await? {
             return Ok(running);
         }
         // The same request was a moment earlier.
-        let earlier = self.listen_again(caller, model, is_stream, &binding).await?;
+        let earlier = self.listen_again(caller, &model, is_stream, &binding).await?;
         earlier.ok_or_else(|| Error::Internal("a name was forgotten at once".to_owned()).into())
     }
 
@@ -122,6 +143,7 @@ impl App {
                 replay: None,
                 progress,
                 read_bytes: 0,
+                _place: None,
             }),
             Begun::Before => None,
         })
@@ -131,7 +153,7 @@ impl App {
     async fn listen_again(
         &self,
         caller: &Caller,
-        model: &Model,
+        model: &str,
         is_stream: bool,
         binding: &Binding,
     ) -> Result<Option<Running>, Error> {
@@ -140,7 +162,10 @@ impl App {
         };
         let record = self.storage().generation(caller.account_id, id).await?;
         let record = record.ok_or(Error::NotFound("generation"))?;
-        let patience = Duration::from_millis(u64::try_from(self.timeout_ms(model)).unwrap_or_default());
+        // The model may be gone from the catalog since.
+        let timeout_ms = self.catalog().model(model).map(|model| self.timeout_ms(model));
+        let timeout_ms = timeout_ms.unwrap_or(self.inner.settings.job_timeout_ms);
+        let patience = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or_default());
         let start = Start {
             created_at: record.created_at,
             balance_tokens: record.held_balance_tokens.unwrap_or_default(),
@@ -150,12 +175,14 @@ impl App {
             id,
             model_slug: record.model_slug,
             is_stream,
-            is_async: model.mode == Mode::Async,
+            // Its first answer came at once, or did not: the name says it.
+            is_async: false,
             patience,
             start,
             replay: Some(replay),
             progress: self.follow(caller, id, patience),
             read_bytes: 0,
+            _place: None,
         }))
     }
 }

@@ -1,13 +1,16 @@
 //! Requests that their client gives a name: a repeat does nothing twice, and gets the first answer.
 
-use crate::{App, Caller, Error, FailedGeneration, Finished, GenerationView, generate::Progress};
+use crate::{
+    App, Caller, Error, FailedGeneration, Finished, GenerateRequest, GenerationView, generate::Progress,
+};
 use domain::{
     id::{AccountId, GenerationId},
     ledger::Binding,
 };
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use storage::{BoundRequest, GenerationStatus};
 use tokio::sync::watch;
 
@@ -41,6 +44,35 @@ impl IdempotencyKey {
         let request = serde_json::to_vec(request).map_err(|error| Error::Internal(error.to_string()))?;
         let wait_ms = self.wait.map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
         Ok(Binding { key: self.key, fingerprint: Sha256::digest(&request).into(), wait_ms })
+    }
+}
+
+impl GenerateRequest {
+    /// What tells it from other requests: what its client has asked for, before any catalog is looked at, for that may be
+    /// another one when the request is repeated. How it is to be answered is no part of it.
+    pub(crate) fn fingerprinted(&self) -> impl Serialize {
+        let params = self.params.iter().filter(|(name, value)| *name != "stream" && !value.is_null());
+        let params: BTreeMap<&str, Value> =
+            params.map(|(name, value)| (name.as_str(), plain(value))).collect();
+        let chat = self.chat.as_ref().map(|chat| (&chat.messages, &chat.options));
+        ("generate", &self.model, params, chat, self.audio.as_ref().map(|audio| audio.sha256))
+    }
+}
+
+/// A value as it is compared: a whole number is the same with and without its `.0`, and a member that is `null` is none.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => {
+            let text = number.to_string();
+            let whole = text.strip_suffix(".0").and_then(|whole| serde_json::from_str(whole).ok());
+            whole.unwrap_or_else(|| value.clone())
+        }
+        Value::Array(items) => items.iter().map(plain).collect(),
+        Value::Object(members) => {
+            let members = members.iter().filter(|(_, member)| !member.is_null());
+            members.map(|(name, member)| (name.clone(), plain(member))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
     }
 }
 
@@ -80,6 +112,19 @@ impl App {
         Ok(Some((id, Replay { wait })))
     }
 
+    /// Whether a repeat of this request is to be told in pieces. `None` when something about that, or found on the way here, is
+    /// wrong: it is to be checked like one that is none.
+    pub(crate) fn repeat_streams(&self, request: &GenerateRequest) -> Option<bool> {
+        let is_stream = match request.params.get("stream") {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(stream)) => *stream,
+            Some(_) => return None,
+        };
+        let model = self.catalog().model(&request.model);
+        let can_stream = model.is_none_or(|model| model.supports_streaming());
+        (request.errors.is_empty() && (can_stream || !is_stream)).then_some(is_stream)
+    }
+
     /// Tells a listener how a generation ends that some process has begun.
     pub(crate) fn follow(
         &self,
@@ -107,7 +152,7 @@ fn tell(progress: &mut Progress, id: GenerationId, view: Result<GenerationView, 
             GenerationStatus::Pending => progress.is_job = true,
             GenerationStatus::Failed => progress.end = Some(Err(failed(Error::on_record(&view.record)))),
             GenerationStatus::Completed => {
-                progress.text = view.record.result_text.clone().unwrap_or_default();
+                view.record.result_text.as_deref().unwrap_or_default().clone_into(&mut progress.text);
                 progress.end = Some(Ok(Arc::new(Finished::from(view))));
             }
         },
@@ -118,6 +163,7 @@ fn tell(progress: &mut Progress, id: GenerationId, view: Result<GenerationView, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn names_are_visible_and_not_endless() {
@@ -129,11 +175,34 @@ mod tests {
         }
     }
 
+    fn fingerprint(model: &str, params: Value) -> [u8; 32] {
+        let Value::Object(params) = params else { panic!("{params}") };
+        let request = GenerateRequest::new(model.to_owned(), params);
+        IdempotencyKey::parse("a").unwrap().of(&request.fingerprinted()).unwrap().fingerprint
+    }
+
     #[test]
     fn another_request_has_another_fingerprint() {
-        let of = |request: (&str, u32)| IdempotencyKey::parse("a").unwrap().of(&request).unwrap().fingerprint;
-        assert_eq!(of(("a", 1)), of(("a", 1)));
-        assert_ne!(of(("a", 1)), of(("b", 1)));
-        assert_ne!(of(("a", 1)), of(("a", 2)));
+        let first = fingerprint("a", json!({ "prompt": "hello", "temperature": 1 }));
+        for (model, params) in [
+            ("b", json!({ "prompt": "hello", "temperature": 1 })),
+            ("a", json!({ "prompt": "hello!", "temperature": 1 })),
+            ("a", json!({ "prompt": "hello", "temperature": 1.5 })),
+            ("a", json!({ "prompt": "hello" })),
+        ] {
+            assert_ne!(fingerprint(model, params.clone()), first, "{model} {params}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_compared_as_it_is_read() {
+        let first = fingerprint("a", json!({ "prompt": "hello", "temperature": 1, "x": [{ "y": 2 }] }));
+        for params in [
+            json!({ "temperature": 1, "x": [{ "y": 2 }], "prompt": "hello" }),
+            json!({ "prompt": "hello", "temperature": 1.0, "x": [{ "y": 2.0, "z": null }] }),
+            json!({ "prompt": "hello", "temperature": 1, "x": [{ "y": 2 }], "stream": true, "seed": null }),
+        ] {
+            assert_eq!(fingerprint("a", params.clone()), first, "{params}");
+        }
     }
 }

@@ -8,7 +8,7 @@ const PREFIX: &str = "nb_";
 /// Characters of a key in all. 45 of them are random: 267 bits.
 const KEY_LEN: usize = 48;
 /// Characters of a key that are kept to tell it by.
-const SHOWN_LEN: usize = 10;
+pub(crate) const SHOWN_LEN: usize = 10;
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// The largest multiple of 62 that a byte can reach: bytes from there on would favour some characters.
 const FAIR_BYTES: u8 = 248;
@@ -34,9 +34,9 @@ pub(crate) fn is_well_formed(key: &str) -> bool {
 
 /// The SHA-256 of a key in hexadecimal. A key is random, so it needs neither salt nor a slow hash; and looking its hash
 /// up leaks nothing about it by timing.
-pub(crate) fn hash(key: &str) -> String {
+pub(crate) fn hash(key: impl AsRef<[u8]>) -> String {
     let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(key.as_bytes()) {
+    for byte in Sha256::digest(key) {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");
     }

@@ -14,8 +14,8 @@ use std::{
 use storage::{KeyRecord, NewKey};
 
 const MAX_NAME_CHARS: usize = 100;
-/// Keys that an account may have at a time; revoked ones do not count.
-const MAX_KEYS: usize = 100;
+/// Keys that an account may have at a time; those that were revoked or have expired do not count.
+const MAX_KEYS: u64 = 100;
 
 /// A key to be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,13 +78,12 @@ impl App {
     ) -> Result<CreatedKey, Error> {
         let request = self.check_key(request.into())?;
         self.storage().account(account_id).await?.ok_or(Error::NotFound("account"))?;
-        if self.valid_keys(account_id).await?.len() >= MAX_KEYS {
-            let message = format!("would be the key after the {MAX_KEYS} that an account may have");
-            return Err(Error::Validation(vec![FieldError::new("name", message)]));
-        }
         let (new_key, key) = self.mint_key(account_id, request).await?;
-        self.storage().create_key(new_key).await?;
-        Ok(key)
+        if self.storage().create_key(new_key, MAX_KEYS).await? {
+            return Ok(key);
+        }
+        let message = format!("would be the key after the {MAX_KEYS} that an account may have");
+        Err(Error::Validation(vec![FieldError::new("name", message)]))
     }
 
     /// As [`Self::create_key`], for the holder of a key. One that is limited makes no others, or its limits were none.
@@ -163,7 +162,7 @@ impl App {
         if !self.storage().revoke_key(account_id, key_id).await? {
             return Err(Error::NotFound("key"));
         }
-        self.inner.keys.forget_all();
+        self.inner.keys.forget(account_id, key_id);
         Ok(())
     }
 
@@ -172,7 +171,7 @@ impl App {
     /// # Errors
     /// As [`Self::revoke_key`], and [`Error::LimitedKey`].
     pub async fn revoke_key_by(&self, caller: &Caller, key_id: KeyId) -> Result<(), Error> {
-        if caller.has_limited_key() && caller.key_id != key_id {
+        if caller.has_limited_key() && caller.key_id != Some(key_id) {
             return Err(Error::LimitedKey);
         }
         self.revoke_key(caller.account_id, key_id).await

@@ -4,6 +4,7 @@ mod accounts;
 mod answer_times;
 mod authenticate;
 mod billing;
+mod erase;
 mod error;
 mod failed_call;
 mod generate;
@@ -12,13 +13,20 @@ mod key;
 mod keys;
 mod limits;
 mod liveness;
+mod measure;
 mod media;
 mod node;
+mod operator;
+mod profile;
 mod records;
 mod recover;
+mod room;
 mod scratch;
+mod secret;
 mod sell;
+mod sign_in;
 mod spend;
+mod webhooks;
 
 pub use accounts::{CreateAccount, CreatedAccount};
 pub use answer_times::AnswerTimes;
@@ -31,26 +39,39 @@ pub use error::{Error, FailedGeneration};
 pub use generate::{Finished, GenerateRequest, Running, Start};
 pub use idempotency::{IdempotencyKey, Replay};
 pub use keys::{CreateKey, CreatedKey};
-pub use media::{Expected, MAX_INPUT_BYTES, OpenFile, Round, Spool, Spooled, Upload, ends_job, result_kind};
+pub use measure::{Gauge, describe_metrics};
+pub use media::{
+    Awaited, Expected, MAX_INPUT_BYTES, OpenFile, Round, Spool, Spooled, Upload, ends_job, result_kind,
+};
 pub use node::HEARTBEAT_MS;
-pub use records::{Balance, GenerationView};
+pub use operator::{AccountOverview, KEY_PREFIX_CHARS};
+pub use profile::{Profile, Purse};
+pub use records::{
+    Balance, Entries, GenerationView, HistoryPage, HistoryRequest, MAX_HISTORY_DEPTH, UsageStats, Used,
+};
 pub use recover::Recovered;
 pub use scratch::Scratch;
+pub use secret::MasterSecret;
+pub use sign_in::{PasswordCost, SignInSettings, SignedIn};
 pub use storage::{
-    AccountRecord, GenerationRecord, GenerationStatus, KeyRecord, VerifyProblem, VerifyReport,
+    AccountRecord, AuditFilter, AuditNote, AuditOutcome, AuditRecord, DeliveryRecord, EndpointRecord, EntryRecord, GenerationRecord, GenerationStatus,
+    HistoryFilter, KeyRecord, ProfileChange, VerifyProblem, VerifyReport,
 };
+pub use webhooks::{CreateEndpoint, CreatedEndpoint, ShowGeneration, WebhookSettings, message_id};
 
 use authenticate::KeyCache;
 use domain::{
     catalog::Catalog,
     id::{AccountId, GenerationId},
-    port::{Clock, Fetch, PaymentGateway, Provider},
+    port::{Clock, Fetch, PaymentGateway, Provider, WebhookSender},
 };
 use generate::InFlight;
 use keys::KeyUses;
 use liveness::Watch;
 use media::InputRoom;
 use node::Node;
+use room::AccountRoom;
+use sign_in::{AccessTokens, Attempts, Passwords};
 use spend::Spend;
 use std::{
     collections::BTreeMap,
@@ -60,6 +81,7 @@ use storage::{Blobs, Storage};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use webhooks::Webhooks;
 
 /// What a deployment decides about the use-cases.
 #[derive(Clone, Debug)]
@@ -82,6 +104,8 @@ pub struct AppSettings {
     pub inputs_at_once: usize,
     /// As many of them may be one account's.
     pub inputs_at_once_per_account: usize,
+    /// Streams that one account may read from this process at the same time.
+    pub streams_per_account: usize,
     /// Prefix of every URL handed out; no slash at the end.
     pub public_url: String,
     /// Whether the outside world reaches this service there.
@@ -92,6 +116,10 @@ pub struct AppSettings {
     pub daily_spend_micro_usd: BTreeMap<String, i64>,
     /// What is decided about billing.
     pub billing: BillingSettings,
+    /// What is decided about signing in.
+    pub sign_in: SignInSettings,
+    /// What is decided about webhooks.
+    pub webhooks: WebhookSettings,
 }
 
 /// The use-cases over one database and one set of vendors. Clones share it.
@@ -122,6 +150,12 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where files on their way lie.
     pub scratch: Scratch,
+    /// What this installation makes its secrets from.
+    pub master_secret: MasterSecret,
+    /// The way to clients' servers.
+    pub webhook_sender: Arc<dyn WebhookSender>,
+    /// How a generation that has ended is shown in messages to them.
+    pub show_generation: ShowGeneration,
 }
 
 struct Inner {
@@ -134,7 +168,12 @@ struct Inner {
     clock: Arc<dyn Clock>,
     settings: AppSettings,
     scratch: Scratch,
+    master_secret: MasterSecret,
+    webhooks: Webhooks,
     keys: KeyCache,
+    access_tokens: AccessTokens,
+    attempts: Attempts,
+    passwords: Passwords,
     key_uses: KeyUses,
     node: Mutex<Option<Node>>,
     watch: Mutex<Watch>,
@@ -143,6 +182,7 @@ struct Inner {
     /// Places for jobs that are worked at.
     job_room: Arc<Semaphore>,
     input_room: InputRoom,
+    streams: AccountRoom,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -150,7 +190,9 @@ struct Inner {
 impl App {
     /// Puts the parts together. Nothing runs yet; a process that generates calls [`App::register_node`] first.
     pub fn new(parts: Parts, catalog: Catalog, settings: AppSettings) -> Self {
-        let Parts { storage, blobs, provider, fetch, gateways, clock, scratch } = parts;
+        let Parts { storage, blobs, provider, fetch, gateways, clock, scratch, .. } = parts;
+        let (master_secret, sender, show) =
+            (parts.master_secret, parts.webhook_sender, parts.show_generation);
         let inner = Inner {
             storage,
             blobs,
@@ -162,8 +204,14 @@ impl App {
             spend: Spend::new(settings.daily_spend_micro_usd.clone()),
             job_room: Arc::new(Semaphore::new(settings.jobs_at_once.min(Semaphore::MAX_PERMITS))),
             input_room: InputRoom::new(settings.inputs_at_once, settings.inputs_at_once_per_account),
+            streams: AccountRoom::new(settings.streams_per_account),
+            webhooks: Webhooks::new(sender, show, settings.webhooks),
+            access_tokens: AccessTokens::new(&master_secret),
+            attempts: Attempts::new(settings.sign_in.max_attempts),
+            passwords: Passwords::new(settings.sign_in.password),
             settings,
             scratch,
+            master_secret,
             keys: KeyCache::new(),
             key_uses: KeyUses::default(),
             node: Mutex::new(None),

@@ -14,6 +14,7 @@ mod visit;
 mod wait;
 
 pub use files::{OpenFile, Upload};
+pub use in_time::Awaited;
 pub(crate) use inputs::Prepared;
 pub use inputs::result_kind;
 pub use jobs::ends_job;
@@ -23,6 +24,7 @@ pub use spool::{Expected, Spool, Spooled};
 
 use domain::time::DAY_MS;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Bytes that a picture or a sound may have that goes in.
 pub const MAX_INPUT_BYTES: u64 = 25 * 1_000 * 1_000;
@@ -43,9 +45,20 @@ fn random_name(extension: &str) -> Result<String, crate::Error> {
     Ok(format!("{name}.{extension}"))
 }
 
-/// Runs work that keeps a processor busy where it holds nobody up.
+/// Files that this process works on at the same time. A picture at the limits takes half a gigabyte while it is decoded.
+static WORKBENCH: Semaphore = Semaphore::const_new(4);
+
+/// Runs work on a file, which keeps a processor busy, where it holds nobody up, and few at once. It goes on when whoever
+/// waits for it goes away, and keeps its place until it is done.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, media::MediaError> + Send + 'static,
 ) -> Result<Result<T, media::MediaError>, crate::Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| crate::Error::Internal(error.to_string()))
+    let lost = |error: &dyn std::error::Error| crate::Error::Internal(error.to_string());
+    let place = WORKBENCH.acquire().await.map_err(|error| lost(&error))?;
+    let placed = move || {
+        let done = work();
+        drop(place);
+        done
+    };
+    tokio::task::spawn_blocking(placed).await.map_err(|error| lost(&error))
 }

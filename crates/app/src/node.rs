@@ -67,8 +67,12 @@ impl App {
     pub async fn release_own_lost_holds(&self) -> Result<(), Error> {
         let Node { id, .. } = self.node()?;
         let young = self.clock().now().plus_ms(-YOUNG_MS);
+        // A task that was alive before the question may have kept a job, or settled, by the time of the answer.
+        let alive_before = self.inner.in_flight.all();
         for (account_id, generation_id) in self.storage().open_holds_of(id, young).await? {
-            if !self.inner.in_flight.contains(generation_id) {
+            let is_alive =
+                alive_before.contains(&generation_id) || self.inner.in_flight.contains(generation_id);
+            if !is_alive {
                 tracing::warn!(generation_id = generation_id.0, "a hold that no task works on is given back");
                 let now = self.clock().now();
                 let ledger = self.storage().ledger();

@@ -14,6 +14,8 @@ use std::{
 
 /// Milliseconds after which what is on record is asked for again before anything is let in.
 const STALE_MS: i64 = 1_000;
+/// Milliseconds after which it is asked for while calls are let in, so that under load hardly one waits for it.
+const AGING_MS: i64 = 500;
 /// Milliseconds after which it is worth coming back when the limit is reached only by what is under way, which may cost less
 /// in the end.
 const OPEN_RETRY_MS: i64 = 60_000;
@@ -30,7 +32,7 @@ pub(crate) struct Spend {
     limits: BTreeMap<String, i64>,
     sums: Arc<Mutex<Sums>>,
     /// Whoever asks the database has it.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What is known of one day.
@@ -73,7 +75,7 @@ struct Full {
 
 impl Spend {
     pub(crate) fn new(limits: BTreeMap<String, i64>) -> Self {
-        Self { limits, sums: Arc::default(), turn: tokio::sync::Mutex::default() }
+        Self { limits, sums: Arc::default(), turn: Arc::default() }
     }
 
     /// Whether the vendor has a limit, without which nothing is counted.
@@ -109,10 +111,10 @@ impl Spend {
         Ok(Reserved { sums: self.sums.clone(), day: sums.day, vendor: vendor.to_owned(), cost_micro_usd })
     }
 
-    /// Whether what is on record is to be asked for again.
-    fn is_stale(&self, now: Timestamp, now_ms: i64) -> bool {
+    /// Whether what is known is as old as `age_ms`.
+    fn is_as_old_as(&self, age_ms: i64, now: Timestamp, now_ms: i64) -> bool {
         let asked_at_ms = self.sums(now).asked_at_ms;
-        asked_at_ms.is_none_or(|asked_at_ms| now_ms.saturating_sub(asked_at_ms) >= STALE_MS)
+        asked_at_ms.is_none_or(|asked_at_ms| now_ms.saturating_sub(asked_at_ms) >= age_ms)
     }
 }
 
@@ -181,19 +183,18 @@ impl App {
         self.catalog().model(slug)?.vendor_cost_micro_usd(params, measured)
     }
 
-    /// Counts what a generation may cost at its model's vendor, where that has a limit.
+    /// Counts what a generation may cost at its model's vendor, as far as that is known, where the vendor has a limit.
     ///
     /// # Errors
     /// [`Error::ModelUnavailable`] when the vendor may cost us no more today; [`Error::Overloaded`] when there is no knowing.
     pub(crate) async fn reserve_spend(
         &self,
         model: &Model,
-        params: &Params,
+        cost_micro_usd: Option<i64>,
     ) -> Result<Option<Reserved>, Error> {
         let spend = &self.inner.spend;
         let Some(limit) = spend.limits.get(&model.vendor) else { return Ok(None) };
         self.keep_spend_fresh().await?;
-        let cost_micro_usd = model.most_vendor_cost_micro_usd(params);
         let admitted = spend.admit(&model.vendor, *limit, cost_micro_usd, self.clock().now());
         admitted.map(Some).map_err(|full| Error::ModelUnavailable {
             model: model.slug.clone(),
@@ -218,16 +219,26 @@ impl App {
         }
     }
 
-    /// Asks for what is on record when it is time; whoever comes meanwhile waits for the answer.
+    /// Asks for what is on record when it is time. Only what is stale is waited for.
     async fn keep_spend_fresh(&self) -> Result<(), Error> {
         let spend = &self.inner.spend;
-        let is_stale = || spend.is_stale(self.clock().now(), self.clock().monotonic_ms());
-        if is_stale() {
+        let is = |age_ms| spend.is_as_old_as(age_ms, self.clock().now(), self.clock().monotonic_ms());
+        if is(STALE_MS) {
             let _turn = spend.turn.lock().await;
             // Whoever was before us may have asked.
-            if is_stale() {
+            if is(STALE_MS) {
                 self.ask_spend().await?;
             }
+        } else if is(AGING_MS)
+            && let Ok(turn) = spend.turn.clone().try_lock_owned()
+        {
+            let app = self.clone();
+            self.inner.tasks.spawn(async move {
+                if let Err(error) = app.ask_spend().await {
+                    tracing::warn!(%error, "what vendors have cost today");
+                }
+                drop(turn);
+            });
         }
         Ok(())
     }
@@ -303,7 +314,8 @@ mod tests {
         let _under_way = admit(&spend, 3, at(2)).ok().unwrap();
         spend.sums(at(3)).replace(record(40, 10), &added, 3);
         assert_eq!(spent(&spend, at(3)), 60);
-        assert!(!spend.is_stale(at(4), 2 + STALE_MS) && spend.is_stale(at(4), 3 + STALE_MS));
+        let is_stale = |now_ms| spend.is_as_old_as(STALE_MS, at(4), now_ms);
+        assert!(!is_stale(2 + STALE_MS) && is_stale(3 + STALE_MS));
     }
 
     #[test]
@@ -323,7 +335,7 @@ mod tests {
         let spend = spend();
         let yesterday = admit(&spend, 10, at(DAY_MS - 1)).ok().unwrap();
         assert_eq!((spent(&spend, at(DAY_MS - 1)), spent(&spend, at(DAY_MS))), (10, 0));
-        assert!(spend.is_stale(at(DAY_MS), 0));
+        assert!(spend.is_as_old_as(STALE_MS, at(DAY_MS), 0));
         drop(yesterday);
         assert_eq!(spent(&spend, at(DAY_MS)), 0);
     }

@@ -13,6 +13,12 @@ const POLLING_MS: u64 = 500;
 const BILLING_MS: u64 = 1_000;
 /// Milliseconds between two looks whether a reconciliation is due.
 const RECONCILING_MS: u64 = 60_000;
+/// Milliseconds between two looks whether days are to be closed.
+const CLOSING_MS: u64 = 60_000;
+/// Milliseconds between two looks for webhooks that are due.
+const DELIVERING_MS: u64 = 500;
+/// Milliseconds between two looks for events that are old.
+const FORGETTING_MS: u64 = 3_600_000;
 
 /// Says that this process is alive, minds its own holds, and notes when keys were used, until `stop`. Every process that generates runs this.
 pub async fn beat(app: App, stop: CancellationToken) {
@@ -49,7 +55,15 @@ async fn note_key_uses(app: &App, stop: &CancellationToken) {
 /// Does what is due, round after round, until `stop`. A round under way is finished, not cut; work at jobs goes on until
 /// [`App::shut_down`].
 pub async fn work(app: App, stop: CancellationToken) {
-    tokio::join!(recover(&app, &stop), poll(&app, &stop), bill(&app, &stop), reconcile(&app, &stop));
+    tokio::join!(
+        recover(&app, &stop),
+        poll(&app, &stop),
+        bill(&app, &stop),
+        reconcile(&app, &stop),
+        close_days(&app, &stop),
+        deliver(&app, &stop),
+        forget_events(&app, &stop),
+    );
 }
 
 async fn recover(app: &App, stop: &CancellationToken) {
@@ -76,6 +90,34 @@ async fn reconcile(app: &App, stop: &CancellationToken) {
     while is_next(&mut rounds, stop).await {
         if let Err(error) = app.reconcile_daily().await {
             tracing::warn!(%error, "a reconciliation");
+        }
+    }
+}
+
+/// Closes days of use, once an hour whatever the number of workers.
+async fn close_days(app: &App, stop: &CancellationToken) {
+    let mut rounds = every(CLOSING_MS);
+    while is_next(&mut rounds, stop).await {
+        if let Err(error) = app.close_days().await {
+            tracing::warn!(%error, "closing days of use");
+        }
+    }
+}
+
+async fn deliver(app: &App, stop: &CancellationToken) {
+    let mut rounds = every(DELIVERING_MS);
+    while is_next(&mut rounds, stop).await {
+        if let Err(error) = app.deliver_webhooks().await {
+            tracing::warn!(%error, "a round of webhooks");
+        }
+    }
+}
+
+async fn forget_events(app: &App, stop: &CancellationToken) {
+    let mut rounds = every(FORGETTING_MS);
+    while is_next(&mut rounds, stop).await {
+        if let Err(error) = app.forget_events().await {
+            tracing::warn!(%error, "a round of forgetting events");
         }
     }
 }

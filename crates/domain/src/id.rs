@@ -58,3 +58,11 @@ id! {
     /// One subscription to a plan.
     SubscriptionId
 }
+id! {
+    /// One address that events are sent to.
+    EndpointId
+}
+id! {
+    /// One event on its way to one address.
+    DeliveryId
+}

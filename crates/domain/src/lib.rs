@@ -14,3 +14,4 @@ pub mod port;
 pub mod pricing;
 pub mod text;
 pub mod time;
+pub mod webhook;

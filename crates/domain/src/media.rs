@@ -20,6 +20,8 @@ pub struct InputFile {
     pub content_type: String,
     /// Its size.
     pub bytes: u64,
+    /// Milliseconds that it plays, where it is sound and shows that.
+    pub duration_ms: Option<i64>,
     /// Where the outside world can fetch it; `None` while this service has no public address.
     pub url: Option<String>,
 }

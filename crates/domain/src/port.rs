@@ -1,12 +1,14 @@
 //! What the outside world implements: vendors, payment services, and the clock.
 
 mod payment;
+mod webhook;
 
 pub use payment::{
     Charge, Decline, GatewayError, GatewayErrorKind, GatewayPayment, GatewayPaymentStatus, GatewayRecord,
     GatewayRefund, GatewayRefundStatus, Notification, NotificationError, PaymentGateway, PaymentMethod,
     PaymentOrder, RefundOrder,
 };
+pub use webhook::WebhookSender;
 
 use crate::{
     catalog::{Category, Upstream},
@@ -305,7 +307,8 @@ pub struct Callback {
 pub struct FetchLimits {
     /// Bytes it may have.
     pub max_bytes: u64,
-    /// Whether it may lie at an address that is not public. Never for what a client names.
+    /// Whether it may lie at an address that is not public. Only for what a vendor made, where that vendor is a sandbox;
+    /// never for what a client names.
     pub allow_private: bool,
 }
 
@@ -337,9 +340,9 @@ pub struct FetchFailure {
 /// Fetches files from elsewhere.
 #[async_trait::async_trait]
 pub trait Fetch: Send + Sync + 'static {
-    /// Fetches `url` into `dest`, and says how many bytes it has.
+    /// Fetches `url` into `dest`.
     ///
     /// # Errors
     /// A [`FetchFailure`]; `dest` may then hold a part.
-    async fn fetch(&self, url: &str, limits: FetchLimits, dest: &Path) -> Result<u64, FetchFailure>;
+    async fn fetch(&self, url: &str, limits: FetchLimits, dest: &Path) -> Result<(), FetchFailure>;
 }

@@ -161,8 +161,8 @@ impl Message {
             .map(|part| match part {
                 Part::Text(text) => count_chars(text),
                 Part::Image(_) => IMAGE_COUNTS_AS_CHARS,
-                Part::ToolCall(call) => call.function.input_chars(),
-                Part::ToolResult(result) => count_chars(&result.text),
+                Part::ToolCall(call) => call.input_chars(),
+                Part::ToolResult(result) => result.input_chars(),
             })
             .fold(0, i64::saturating_add)
     }

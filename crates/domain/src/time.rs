@@ -102,6 +102,23 @@ impl Day {
         Some(Self { starts_at: Timestamp::from_unix_ms(unix_ms) })
     }
 
+    /// The day of an instant.
+    pub const fn of(instant: Timestamp) -> Self {
+        let since_midnight_ms = instant.unix_ms.rem_euclid(DAY_MS);
+        Self { starts_at: instant.plus_ms(since_midnight_ms.saturating_neg()) }
+    }
+
+    /// The day that many days later, or earlier.
+    #[must_use]
+    pub const fn plus_days(self, days: i64) -> Self {
+        Self { starts_at: self.starts_at.plus_ms(days.saturating_mul(DAY_MS)) }
+    }
+
+    /// Days since 1970-01-01.
+    pub const fn number(self) -> i64 {
+        self.starts_at.unix_ms.div_euclid(DAY_MS)
+    }
+
     /// The first instant of the day.
     pub const fn starts_at(self) -> Timestamp {
         self.starts_at

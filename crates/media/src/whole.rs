@@ -1,6 +1,6 @@
 //! Whether a picture's file has come to its end. Its head alone says what it is and how large, also of a file that was cut.
 
-use crate::{MediaError, MediaType, picture};
+use crate::{MediaError, MediaType};
 use std::{
     fs::File,
     io::{BufReader, ErrorKind, Read, Seek, SeekFrom},
@@ -17,8 +17,7 @@ pub fn check_whole(path: &Path, media_type: MediaType) -> Result<(), MediaError>
         MediaType::Png => png(file()?),
         MediaType::Jpeg => jpeg(file()?),
         MediaType::WebP => webp(file()?),
-        // Its blocks say their lengths one by one; it is small.
-        MediaType::Gif => return picture::decode(path, media_type).map(drop),
+        MediaType::Gif => gif(file()?),
         _ => return Ok(()),
     };
     match is_whole {
@@ -83,6 +82,49 @@ fn webp(mut file: impl Read + Seek) -> std::io::Result<bool> {
     file.seek(SeekFrom::Start(4))?;
     let length = u32::from_le_bytes(array(&mut file)?);
     Ok(u64::from(length).saturating_add(8) <= size)
+}
+
+/// A head, maybe with a table of colours, and then blocks, each of which says how it goes on. 0x3b ends them; some encoders
+/// leave it out, so that the end of the file after a picture will do.
+fn gif(mut file: BufReader<File>) -> std::io::Result<bool> {
+    file.seek(SeekFrom::Start(10))?;
+    skip_colours(&mut file)?;
+    file.seek_relative(2)?;
+    let mut has_picture = false;
+    loop {
+        let mut block = [0];
+        if file.read(&mut block)? == 0 {
+            return Ok(has_picture);
+        }
+        match block {
+            // An extension: what it is, and what it says.
+            [0x21] => file.seek_relative(1)?,
+            // A picture: where it stands, maybe a table of colours of its own, how it is packed, and the pixels.
+            [0x2c] => {
+                file.seek_relative(8)?;
+                skip_colours(&mut file)?;
+                file.seek_relative(1)?;
+                has_picture = true;
+            }
+            [0x3b] => return Ok(has_picture),
+            _ => return Ok(false),
+        }
+        // Pieces with their lengths before them; one of no length is the last.
+        loop {
+            let [length] = array(&mut file)?;
+            if length == 0 {
+                break;
+            }
+            file.seek_relative(i64::from(length))?;
+        }
+    }
+}
+
+/// A byte whose highest bit says whether a table of colours follows, if not at once, and whose lowest three how long it is.
+fn skip_colours(file: &mut BufReader<File>) -> std::io::Result<()> {
+    let [flags] = array(file)?;
+    let length = if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
+    file.seek_relative(length)
 }
 
 fn array<const N: usize>(file: &mut impl Read) -> std::io::Result<[u8; N]> {

@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod commands;
 mod logging;
+mod master_secret;
 mod output;
 mod sandbox_folder;
 mod settings;

@@ -1,14 +1,21 @@
 //! Settings: defaults, then a file, then the environment.
 
+mod auth;
 mod billing;
+mod limits;
+mod log;
 mod overrides;
 mod ranges;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
+use api::{CorsOrigins, TrustedProxies};
 use app::AnswerTimes;
+use auth::AuthSettings;
 use billing::BillingSettings;
 use config::{Config, Environment, File, FileFormat};
+use limits::LimitSettings;
 use payments::PaymentsSettings;
 use providers::{ClientSettings, FetchSettings, VendorSettings};
 use secrecy::SecretString;
@@ -19,13 +26,17 @@ use std::{
     path::{Path, PathBuf},
 };
 use storage::BlobSettings;
+use webhooks::WebhookSettings;
 
+pub(crate) use log::{LogFormat, LogSettings};
 pub(crate) use overrides::catalog;
 
 /// All settings. Each stands as `section.key` in a file, and as `NEURALBOX__SECTION__KEY` in the environment.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
+    /// Signing in, and the secret behind it.
+    pub(crate) auth: AuthSettings,
     /// When renewals are charged, and what becomes of those that fail.
     pub(crate) billing: BillingSettings,
     pub(crate) catalog: CatalogSettings,
@@ -37,6 +48,8 @@ pub(crate) struct Settings {
     /// Where files are kept.
     pub(crate) files: BlobSettings,
     pub(crate) generation: GenerationSettings,
+    /// What an address, a connection, a request and an account may ask of a process.
+    pub(crate) limits: LimitSettings,
     pub(crate) log: LogSettings,
     /// By slug.
     pub(crate) models: BTreeMap<String, ModelSettings>,
@@ -46,6 +59,9 @@ pub(crate) struct Settings {
     pub(crate) providers: BTreeMap<String, VendorSettings>,
     pub(crate) sandbox: SandboxSettings,
     pub(crate) server: ServerSettings,
+    /// Where and how word of events is sent.
+    pub(crate) webhooks: WebhookSettings,
+    pub(crate) worker: WorkerSettings,
 }
 
 /// Files that replace the built-in catalog.
@@ -86,23 +102,6 @@ pub(crate) struct GenerationSettings {
     pub(crate) inputs_at_once_per_account: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LogFormat {
-    #[default]
-    Auto,
-    Text,
-    Json,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct LogSettings {
-    pub(crate) format: LogFormat,
-    /// As tracing's `EnvFilter` reads it.
-    pub(crate) filter: String,
-}
-
 /// What replaces a model's row.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -138,6 +137,18 @@ pub(crate) struct ServerSettings {
     pub(crate) shutdown_grace_ms: u64,
     /// The folder for files on their way.
     pub(crate) scratch_dir: Option<PathBuf>,
+    /// Addresses and networks of proxies whose `X-Forwarded-For` is believed, parted by commas.
+    pub(crate) trusted_proxies: String,
+    /// Origins whose pages may read answers, parted by commas.
+    pub(crate) cors_origins: String,
+}
+
+/// The worker that runs alone.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct WorkerSettings {
+    /// Where it tells whoever watches it how it does.
+    pub(crate) bind: Option<SocketAddr>,
 }
 
 impl Default for DatabaseSettings {
@@ -165,12 +176,6 @@ impl Default for GenerationSettings {
     }
 }
 
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self { format: LogFormat::Auto, filter: "info,sqlx=warn".to_owned() }
-    }
-}
-
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {
@@ -178,6 +183,8 @@ impl Default for ServerSettings {
             public_url: None,
             shutdown_grace_ms: 30_000,
             scratch_dir: None,
+            trusted_proxies: String::new(),
+            cors_origins: String::new(),
         }
     }
 }
@@ -239,7 +246,11 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
+        self.auth.check()?;
         self.billing.check()?;
+        self.limits.check()?;
+        self.log.check()?;
+        self.webhooks.check()?;
         self.payments.check().map_err(|error| SettingsError::bad(error.setting, error.message))?;
         ranges::check(self)?;
         let spend = |vendor: &VendorSettings| vendor.daily_spend_micro_usd;
@@ -248,6 +259,12 @@ impl Settings {
         {
             let setting = format!("providers.{name}.daily_spend_micro_usd");
             return Err(SettingsError::bad(setting, "must be 0 or above"));
+        }
+        if let Err(message) = TrustedProxies::parse(&self.server.trusted_proxies) {
+            return Err(SettingsError::bad("server.trusted_proxies", message));
+        }
+        if let Err(message) = CorsOrigins::parse(&self.server.cors_origins) {
+            return Err(SettingsError::bad("server.cors_origins", message));
         }
         if let Some(url) = &self.server.public_url
             && !url.starts_with("http://")

@@ -3,14 +3,19 @@
 use crate::{
     clock::SystemClock,
     commands::Error,
+    master_secret,
     settings::{self, Settings, SettingsError},
 };
-use app::{App, AppSettings, BillingSettings, Parts, Scratch};
+use api::{CorsOrigins, HttpSettings, TrustedProxies};
+use app::{App, AppSettings, BillingSettings, Parts, Scratch, WebhookSettings};
 use domain::port::{Clock, PaymentGateway, PaymentMethod};
 use payments::Gateway;
-use providers::{Callbacks, Client, ClientError, Fetcher, VendorSettings, callbacks, leads_to_private};
+use providers::{
+    Callbacks, Client, ClientError, Fetcher, VendorSettings, WebhookClient, WebhookClientSettings, callbacks,
+    leads_to_private,
+};
 use secrecy::ExposeSecret;
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use storage::{Blobs, DbSettings, Mode, SchemaState, Storage};
 
 /// Connects to the database, whatever its schema.
@@ -173,6 +178,9 @@ pub(crate) fn app(
         gateways: gateways(settings)?,
         clock,
         scratch: scratch(settings)?,
+        master_secret: master_secret::read(settings)?,
+        webhook_sender: Arc::new(webhook_client(settings)?),
+        show_generation: api::ended_generation,
     };
     let public_url = public_url(settings, addr);
     let daily_spend = settings.providers.iter();
@@ -184,6 +192,7 @@ pub(crate) fn app(
             rules: settings.billing.rules(),
             kopecks_per_star: settings.payments.telegram.kopecks_per_star,
         },
+        sign_in: settings.auth.sign_in(&settings.payments.telegram.bot_token),
         is_sandbox,
         answer_timeout_ms: settings.generation.answer_timeout_ms,
         max_result_bytes: settings.client.max_result_bytes,
@@ -193,7 +202,13 @@ pub(crate) fn app(
         input_timeout_ms: settings.generation.input_timeout_ms,
         inputs_at_once: settings.generation.inputs_at_once,
         inputs_at_once_per_account: settings.generation.inputs_at_once_per_account,
+        streams_per_account: settings.limits.streams_per_account,
         shutdown_grace_ms: settings.server.shutdown_grace_ms,
+        webhooks: WebhookSettings {
+            endpoints_per_account: settings.webhooks.endpoints_per_account,
+            sent_at_once: settings.webhooks.sent_at_once,
+            sent_at_once_per_host: settings.webhooks.sent_at_once_per_host,
+        },
         is_public: !leads_to_private(&public_url),
         public_url,
     };
@@ -206,11 +221,38 @@ pub(crate) fn public_url(settings: &Settings, addr: Option<SocketAddr>) -> Strin
     settings.server.public_url.clone().unwrap_or_else(|| format!("http://{bind}"))
 }
 
-fn scratch(settings: &Settings) -> Result<Scratch, SettingsError> {
+/// What is decided about HTTP.
+pub(crate) fn http(settings: &Settings) -> Result<HttpSettings, SettingsError> {
+    let proxies = TrustedProxies::parse(&settings.server.trusted_proxies);
+    let origins = CorsOrigins::parse(&settings.server.cors_origins);
+    Ok(HttpSettings {
+        trusted_proxies: proxies.map_err(|message| SettingsError::bad("server.trusted_proxies", message))?,
+        public_per_minute: settings.limits.public_per_minute,
+        sign_in_per_minute: settings.limits.sign_in_per_minute,
+        limits: settings.limits.http(),
+        cors_origins: origins.map_err(|message| SettingsError::bad("server.cors_origins", message))?,
+    })
+}
+
+/// The folder for files on their way, in which each process has its own.
+pub(crate) fn scratch_root(settings: &Settings) -> PathBuf {
     let root = settings.server.scratch_dir.clone();
-    let root = root.unwrap_or_else(|| std::env::temp_dir().join("neuralbox"));
+    root.unwrap_or_else(|| std::env::temp_dir().join("neuralbox"))
+}
+
+fn scratch(settings: &Settings) -> Result<Scratch, SettingsError> {
+    let root = scratch_root(settings);
     Scratch::open(&root)
         .map_err(|error| SettingsError::bad("server.scratch_dir", format!("{}: {error}", root.display())))
+}
+
+/// The way to clients' servers.
+fn webhook_client(settings: &Settings) -> Result<WebhookClient, SettingsError> {
+    let settings = WebhookClientSettings {
+        timeout_ms: settings.webhooks.timeout_ms,
+        allow_private: settings.webhooks.allow_private,
+    };
+    WebhookClient::new(settings).map_err(|error| SettingsError::bad("webhooks", error.to_string()))
 }
 
 /// The IO client of all vendors.

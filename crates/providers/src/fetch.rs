@@ -10,12 +10,15 @@ mod port;
 mod resolve;
 mod save;
 mod target;
+mod webhook;
 
 pub use address::{is_public, leads_to_private};
 pub use error::FetchError;
 pub use resolve::Network;
+pub use webhook::{WebhookClient, WebhookClientSettings};
 
-use reqwest::{Response, StatusCode, Url, header::CONTENT_TYPE, redirect::Policy};
+use domain::port::FetchLimits;
+use reqwest::{Response, StatusCode, Url, redirect::Policy};
 use resolve::PublicOnly;
 use serde::Deserialize;
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
@@ -43,25 +46,6 @@ impl Default for FetchSettings {
             max_redirects: 3,
         }
     }
-}
-
-/// What one file may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FetchPolicy {
-    /// Bytes it may have.
-    pub max_bytes: u64,
-    /// Whether it may come from an address that is not public. Only for what a vendor made, where that vendor is a
-    /// sandbox; never for what a client names.
-    pub allow_private: bool,
-}
-
-/// A file that was fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetched {
-    /// What the host says it is. Nothing vouches for it.
-    pub content_type: Option<String>,
-    /// Its size.
-    pub bytes: u64,
 }
 
 /// Fetches files. Made once at the start; it keeps connections.
@@ -98,23 +82,20 @@ impl Fetcher {
     ///
     /// # Errors
     /// Any [`FetchError`].
-    pub async fn fetch(&self, url: &str, policy: FetchPolicy, dest: &Path) -> Result<Fetched, FetchError> {
+    pub async fn fetch(&self, url: &str, limits: FetchLimits, dest: &Path) -> Result<(), FetchError> {
         let total = Duration::from_millis(self.settings.total_timeout_ms);
         tokio::time::timeout(total, async {
-            let response = self.follow(url, policy).await?;
-            let content_type = response.headers().get(CONTENT_TYPE);
-            let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-            let bytes = save::save(response, policy.max_bytes, dest).await?;
-            Ok(Fetched { content_type, bytes })
+            let response = self.follow(url, limits).await?;
+            save::save(response, limits.max_bytes, dest).await
         })
         .await
         .unwrap_or(Err(FetchError::Timeout))
     }
 
     /// The answer at the end of all redirects.
-    async fn follow(&self, url: &str, policy: FetchPolicy) -> Result<Response, FetchError> {
+    async fn follow(&self, url: &str, limits: FetchLimits) -> Result<Response, FetchError> {
         let (client, is_allowed): (_, fn(IpAddr) -> bool) =
-            if policy.allow_private { (&self.unchecked, |_| true) } else { (&self.checked, self.is_public) };
+            if limits.allow_private { (&self.unchecked, |_| true) } else { (&self.checked, self.is_public) };
         let mut url = target::check(Url::parse(url), is_allowed)?;
         for _ in 0..=self.settings.max_redirects {
             let response = client.get(url.clone()).send().await.map_err(FetchError::before_body)?;

@@ -20,6 +20,7 @@ pub use adapter::{
 };
 pub use client::{Client, ClientError, ClientSettings, Observed, Observer, Shown, VendorSettings};
 pub use fetch::{
-    FetchError, FetchPolicy, FetchSettings, Fetched, Fetcher, Network, is_public, leads_to_private,
+    FetchError, FetchSettings, Fetcher, Network, WebhookClient, WebhookClientSettings, is_public,
+    leads_to_private,
 };
 pub use vendor::{ADAPTERS, callbacks, vendors};

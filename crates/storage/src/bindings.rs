@@ -46,7 +46,8 @@ impl Storage {
     }
 
     /// Keeps the answer to an order; the first one stays. One that `failed` is kept where its payment was asked for under
-    /// the name; one that did not binds the name to it where nothing stands under it yet.
+    /// the name; one that did not binds the name to it where nothing stands under it yet. `false` when another answer, or
+    /// another request, stands there.
     ///
     /// # Errors
     /// The database's.
@@ -56,7 +57,7 @@ impl Storage {
         binding: &Binding,
         (status, body): (u16, String),
         failed: Option<PaymentId>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let row = new_row(account_id, binding, self.clock.now());
         let mut values: Vec<Value> =
             vec![row.account_id.into(), row.key.into(), i64::from(status).into(), body.into()];
@@ -71,11 +72,11 @@ impl Storage {
             VALUES ($1, $2, $3, $4, $5, $6)
             ON CONFLICT (account_id, key) DO UPDATE
                 SET answer_status = excluded.answer_status, answer_body = excluded.answer_body
-                WHERE idempotency_keys.answer_status IS NULL"
+                WHERE idempotency_keys.answer_status IS NULL
+                    AND idempotency_keys.fingerprint = excluded.fingerprint"
         };
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
-        self.db.writer().execute_raw(statement).await?;
-        Ok(())
+        Ok(self.db.writer().execute_raw(statement).await?.rows_affected() == 1)
     }
 
     /// Forgets up to `limit` names that were given before `before`, and says how many it were.

@@ -28,6 +28,21 @@ pub(crate) struct Db {
     reader: DatabaseConnection,
 }
 
+/// The connections of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Those that are open.
+    pub size: i64,
+    /// Those that nobody uses.
+    pub idle: i64,
+}
+
+impl PoolUse {
+    fn of<D: sea_orm::sqlx::Database>(pool: &sea_orm::sqlx::Pool<D>) -> Self {
+        Self { size: i64::from(pool.size()), idle: i64::try_from(pool.num_idle()).unwrap_or(i64::MAX) }
+    }
+}
+
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a wallet that another process holds: its batches take milliseconds, so this one is stuck.
 const POSTGRES_LOCK_TIMEOUT: &str = "1s";
@@ -55,6 +70,15 @@ impl Db {
 
     pub(crate) fn backend(&self) -> DbBackend {
         self.writer.get_database_backend()
+    }
+
+    /// How many connections there are, for writing and for reading.
+    pub(crate) fn pools(&self) -> [(&'static str, PoolUse); 2] {
+        let pool_use = |connection: &DatabaseConnection| match self.backend() {
+            DbBackend::Postgres => PoolUse::of(connection.get_postgres_connection_pool()),
+            _ => PoolUse::of(connection.get_sqlite_connection_pool()),
+        };
+        [("writer", pool_use(&self.writer)), ("reader", pool_use(&self.reader))]
     }
 
     /// For reads outside a write transaction.

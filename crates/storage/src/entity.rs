@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod api_key;
 pub(crate) mod api_key_directory;
+pub(crate) mod audit_entry;
 pub(crate) mod cycle;
 pub(crate) mod email_directory;
 pub(crate) mod event;
@@ -19,5 +20,10 @@ pub(crate) mod node;
 pub(crate) mod payment;
 pub(crate) mod payment_directory;
 pub(crate) mod refund;
+pub(crate) mod session;
+pub(crate) mod session_directory;
 pub(crate) mod subscription;
+pub(crate) mod telegram_directory;
 pub(crate) mod wallet;
+pub(crate) mod webhook_delivery;
+pub(crate) mod webhook_endpoint;

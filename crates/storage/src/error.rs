@@ -20,6 +20,9 @@ pub enum Error {
     /// The e-mail address belongs to an account already.
     #[error("an account with this e-mail address exists")]
     EmailTaken,
+    /// Whoever that is at Telegram has an account already.
+    #[error("an account of this user of Telegram exists")]
+    TelegramTaken,
     /// The ids below 2^53 are used up.
     #[error("there are no ids left")]
     OutOfIds,

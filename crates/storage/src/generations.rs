@@ -6,6 +6,7 @@ use crate::{
 };
 use domain::{
     id::{AccountId, CycleId, GenerationId, KeyId, NodeId},
+    ledger::Split,
     time::Timestamp,
 };
 use sea_orm::{ConnectionTrait, EntityTrait, QuerySelect, Statement, Value};
@@ -22,6 +23,9 @@ pub enum GenerationStatus {
 }
 
 impl GenerationStatus {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Completed, Self::Failed];
+
     /// Its name in the API and the database.
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,6 +34,12 @@ impl GenerationStatus {
             Self::Failed => "failed",
         }
     }
+
+    /// Reads the status of generation `id`.
+    fn parse(name: &str, id: GenerationId) -> Result<Self, Error> {
+        let status = Self::ALL.into_iter().find(|status| status.name() == name);
+        status.ok_or_else(|| Error::BadRow(format!("generations, id {id}")))
+    }
 }
 
 /// A generation as it is on record.
@@ -37,8 +47,8 @@ impl GenerationStatus {
 pub struct GenerationRecord {
     /// Its id.
     pub id: GenerationId,
-    /// The key that started it.
-    pub key_id: KeyId,
+    /// The key that started it, if it was one.
+    pub key_id: Option<KeyId>,
     /// The model.
     pub model_slug: String,
     /// Where it stands.
@@ -61,6 +71,8 @@ pub struct GenerationRecord {
     pub result_file: Option<String>,
     /// The name of a small picture of it.
     pub thumbnail_file: Option<String>,
+    /// Whether it completed, and its answer is kept no longer.
+    pub is_pruned: bool,
     /// A JSON object about the answer.
     pub result_metadata: Option<String>,
     /// What the vendor charges for it by the catalog's prices, in micro-dollars, where they are known. Of one that has not
@@ -70,6 +82,14 @@ pub struct GenerationRecord {
     pub held_balance_tokens: Option<i64>,
     /// NeuralBox tokens that the account could spend when it had ended; not kept by older versions.
     pub balance_tokens: Option<i64>,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// From which buckets its price came.
+    pub split: Split,
+    /// The cycle of its plan tokens.
+    pub cycle_id: Option<CycleId>,
+    /// NeuralBox tokens that an operator has given back after it had completed.
+    pub refunded_tokens: Option<i64>,
 }
 
 impl Storage {
@@ -86,47 +106,54 @@ impl Storage {
         let Some(row) = generation::Entity::find_by_id(key).one(self.db.reader()).await? else {
             return Ok(None);
         };
-        let status = [GenerationStatus::Pending, GenerationStatus::Completed, GenerationStatus::Failed];
-        let status = status.into_iter().find(|status| status.name() == row.status);
-        let status = status.ok_or_else(|| Error::BadRow(format!("generations, id {id}")))?;
-        let content = match status {
-            GenerationStatus::Completed => {
-                generation_content::Entity::find_by_id(key).one(self.db.reader()).await?
-            }
-            GenerationStatus::Pending | GenerationStatus::Failed => None,
+        let content = if row.status == GenerationStatus::Completed.name() {
+            generation_content::Entity::find_by_id(key).one(self.db.reader()).await?
+        } else {
+            None
         };
-        Ok(Some(GenerationRecord {
-            id,
-            key_id: KeyId(row.key_id),
-            model_slug: row.model_slug,
-            status,
-            price_tokens: row.price_tokens,
-            created_at: Timestamp::from_unix_ms(row.created_at_ms),
-            completed_at: row.completed_at_ms.map(Timestamp::from_unix_ms),
-            error_code: row.error_code,
-            error_message: row.error_message,
-            error_details: row.error_details,
-            result_text: content.as_ref().and_then(|content| content.result_text.clone()),
-            result_file: content.as_ref().and_then(|content| content.result_file.clone()),
-            thumbnail_file: content.and_then(|content| content.thumbnail_file),
-            result_metadata: row.result_metadata,
-            vendor_cost_micro_usd: row.vendor_cost_micro_usd,
-            held_balance_tokens: row.held_balance_tokens,
-            balance_tokens: row.balance_tokens,
-        }))
+        record_of(row, content, self.clock.now()).map(Some)
     }
 
-    /// Whether an account's generation has not ended yet: less work than reading it.
+    /// Whose generation that is. Nothing finds one by its id alone, so it is looked for at one account after the other.
     ///
     /// # Errors
     /// The database's.
-    pub async fn is_pending(&self, account_id: AccountId, id: GenerationId) -> Result<bool, Error> {
+    pub async fn owner_of_generation(&self, id: GenerationId) -> Result<Option<AccountId>, Error> {
+        let sql = "SELECT account_id FROM wallets w
+            WHERE EXISTS (SELECT 1 FROM generations g WHERE g.account_id = w.account_id AND g.id = $1) LIMIT 1";
+        let statement = Statement::from_sql_and_values(self.db.backend(), sql, [id.0.into()]);
+        let row = self.db.reader().query_one_raw(statement).await?;
+        row.map(|row| Ok(AccountId(row.try_get("", "account_id")?))).transpose()
+    }
+
+    /// Where an account's generation stands: less work than reading it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn generation_status(
+        &self,
+        account_id: AccountId,
+        id: GenerationId,
+    ) -> Result<Option<GenerationStatus>, Error> {
         let status = generation::Entity::find_by_id((account_id.0, id.0))
             .select_only()
             .column(generation::Column::Status)
             .into_tuple::<String>()
             .one(self.db.reader());
-        Ok(status.await?.is_some_and(|status| status == GenerationStatus::Pending.name()))
+        status.await?.map(|status| GenerationStatus::parse(&status, id)).transpose()
+    }
+
+    /// NeuralBox tokens that an account's generations have cost that were completed at `since` or later.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tokens_spent_since(&self, account_id: AccountId, since: Timestamp) -> Result<i64, Error> {
+        let sql = "SELECT CAST(COALESCE(SUM(price_tokens), 0) AS BIGINT) AS spent FROM generations
+            WHERE account_id = $1 AND status = 'completed' AND completed_at_ms >= $2";
+        let values = [account_id.0.into(), since.unix_ms().into()];
+        let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
+        let row = self.db.reader().query_one_raw(statement).await?;
+        row.map_or(Ok(0), |row| Ok(row.try_get("", "spent")?))
     }
 
     /// Up to `limit` holds that nobody can be working on: their process has ended or is dead, or their deadline passed
@@ -194,4 +221,42 @@ impl Storage {
             .map(|row| Ok((AccountId(row.try_get("", "account_id")?), CycleId(row.try_get("", "cycle_id")?))))
             .collect()
     }
+}
+
+/// A generation by its row and its contents, which are there no longer at `now` once their time has come, whether they have
+/// been removed or not.
+pub(crate) fn record_of(
+    row: generation::Model,
+    content: Option<generation_content::Model>,
+    now: Timestamp,
+) -> Result<GenerationRecord, Error> {
+    let status = GenerationStatus::parse(&row.status, GenerationId(row.id))?;
+    let is_kept = |content: &generation_content::Model| {
+        status == GenerationStatus::Completed && content.expires_at_ms.is_none_or(|at| now.unix_ms() < at)
+    };
+    let content = content.filter(is_kept);
+    Ok(GenerationRecord {
+        id: GenerationId(row.id),
+        is_pruned: status == GenerationStatus::Completed && content.is_none(),
+        key_id: (row.key_id != 0).then_some(KeyId(row.key_id)),
+        model_slug: row.model_slug,
+        status,
+        price_tokens: row.price_tokens,
+        created_at: Timestamp::from_unix_ms(row.created_at_ms),
+        completed_at: row.completed_at_ms.map(Timestamp::from_unix_ms),
+        error_code: row.error_code,
+        error_message: row.error_message,
+        error_details: row.error_details,
+        result_text: content.as_ref().and_then(|content| content.result_text.clone()),
+        result_file: content.as_ref().and_then(|content| content.result_file.clone()),
+        thumbnail_file: content.and_then(|content| content.thumbnail_file),
+        result_metadata: row.result_metadata,
+        vendor_cost_micro_usd: row.vendor_cost_micro_usd,
+        held_balance_tokens: row.held_balance_tokens,
+        balance_tokens: row.balance_tokens,
+        account_id: AccountId(row.account_id),
+        split: Split { plan_tokens: row.plan_tokens, permanent_tokens: row.permanent_tokens },
+        cycle_id: row.cycle_id.map(CycleId),
+        refunded_tokens: row.refunded_tokens,
+    })
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     Error, Storage,
-    entity::{job, job_directory},
+    entity::{generation, job, job_directory},
 };
 use domain::{
     id::{AccountId, GenerationId},
@@ -11,7 +11,8 @@ use domain::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Statement,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+    QuerySelect, Statement,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -94,12 +95,20 @@ pub struct JobUpdate {
 }
 
 impl Storage {
-    /// Stores a job, with a flush: from here on it survives everything.
+    /// Stores a job, with a flush: from here on it survives everything. Its hold's row is locked, so that nobody takes the
+    /// hold for lost meanwhile; where that was too late, whoever asks after the job finds it ended.
     ///
     /// # Errors
     /// The database's.
     pub async fn create_job(&self, new: NewJob) -> Result<(), Error> {
         let transaction = self.db.begin().await?;
+        let hold = generation::Entity::find_by_id((new.account_id.0, new.generation_id.0));
+        hold.select_only()
+            .column(generation::Column::Id)
+            .lock_exclusive()
+            .into_tuple::<i64>()
+            .one(&transaction)
+            .await?;
         let row = job::ActiveModel {
             account_id: Set(new.account_id.0),
             generation_id: Set(new.generation_id.0),

@@ -2,15 +2,15 @@
 
 use crate::{
     Error, Storage,
-    entity::{api_key, api_key_directory},
+    entity::{account, api_key, api_key_directory},
 };
 use domain::{
     id::{AccountId, KeyId},
     time::Timestamp,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, Statement,
-    Value,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Statement, Value,
 };
 
 /// Keys whose last use one statement notes: SQLite takes no more than 32,766 values.
@@ -71,6 +71,8 @@ pub struct Principal {
     pub key_budget_tokens: Option<i64>,
     /// The instant from which the key is no longer valid.
     pub key_expires_at: Option<Timestamp>,
+    /// Whether nothing can be done with the account.
+    pub is_suspended: bool,
 }
 
 /// Stores a key and the way to it from its hash.
@@ -97,15 +99,27 @@ pub(crate) async fn insert_key<C: ConnectionTrait>(db: &C, key: NewKey) -> Resul
 }
 
 impl Storage {
-    /// Stores a key.
+    /// Stores a key. `false` when the account has as many as `max_valid` that are neither revoked nor past their end.
     ///
     /// # Errors
     /// The database's.
-    pub async fn create_key(&self, key: NewKey) -> Result<(), Error> {
+    pub async fn create_key(&self, key: NewKey, max_valid: u64) -> Result<bool, Error> {
         let transaction = self.db.begin().await?;
+        // The account's row is the lock: of two keys that are made at once, the second counts the first.
+        account::Entity::find_by_id(key.account_id.0).lock_exclusive().one(&transaction).await?;
+        let is_lasting = Condition::any()
+            .add(api_key::Column::ExpiresAtMs.is_null())
+            .add(api_key::Column::ExpiresAtMs.gt(self.clock.now().unix_ms()));
+        let valid = api_key::Entity::find()
+            .filter(api_key::Column::AccountId.eq(key.account_id.0))
+            .filter(api_key::Column::RevokedAtMs.is_null())
+            .filter(is_lasting);
+        if valid.count(&transaction).await? >= max_valid {
+            return Ok(false);
+        }
         insert_key(&transaction, key).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     /// An account's keys, oldest first.
@@ -128,6 +142,24 @@ impl Storage {
             last_used_at: row.last_used_at_ms.map(Timestamp::from_unix_ms),
         });
         Ok(records.collect())
+    }
+
+    /// Accounts that have, or had, a key whose first characters are `prefix`, up to `limit`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn accounts_by_key_prefix(&self, prefix: &str, limit: u64) -> Result<Vec<AccountId>, Error> {
+        let accounts = api_key::Entity::find()
+            .select_only()
+            .column(api_key::Column::AccountId)
+            .distinct()
+            .filter(api_key::Column::Prefix.eq(prefix))
+            .order_by_asc(api_key::Column::AccountId)
+            .limit(limit)
+            .into_tuple::<i64>()
+            .all(self.db.reader())
+            .await?;
+        Ok(accounts.into_iter().map(AccountId).collect())
     }
 
     /// Revokes a key for good. `false` when the account has no such key, or it was revoked before.
@@ -177,10 +209,11 @@ impl Storage {
     /// # Errors
     /// The database's.
     pub async fn principal(&self, key_hash: &str) -> Result<Option<Principal>, Error> {
-        let sql = "SELECT k.account_id, k.id, k.monthly_budget_tokens, k.expires_at_ms, w.cycle_plan,
+        let sql = "SELECT k.account_id, k.id, k.monthly_budget_tokens, k.expires_at_ms, a.suspended_at_ms, w.cycle_plan,
                 COALESCE(w.cycle_plan_until_ms, w.cycle_ends_at_ms) AS plan_until_ms
             FROM api_key_directory d
                 JOIN api_keys k ON k.account_id = d.account_id AND k.id = d.key_id
+                JOIN accounts a ON a.id = d.account_id
                 JOIN wallets w ON w.account_id = d.account_id
             WHERE d.key_hash = $1 AND k.revoked_at_ms IS NULL";
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, [key_hash.into()]);
@@ -188,12 +221,14 @@ impl Storage {
         let plan: Option<String> = row.try_get("", "cycle_plan")?;
         let until_ms: Option<i64> = row.try_get("", "plan_until_ms")?;
         let expires_at_ms: Option<i64> = row.try_get("", "expires_at_ms")?;
+        let suspended_at_ms: Option<i64> = row.try_get("", "suspended_at_ms")?;
         Ok(Some(Principal {
             account_id: AccountId(row.try_get("", "account_id")?),
             key_id: KeyId(row.try_get("", "id")?),
             plan: plan.zip(until_ms.map(Timestamp::from_unix_ms)),
             key_budget_tokens: row.try_get("", "monthly_budget_tokens")?,
             key_expires_at: expires_at_ms.map(Timestamp::from_unix_ms),
+            is_suspended: suspended_at_ms.is_some(),
         }))
     }
 }

@@ -8,11 +8,14 @@ mod batch;
 mod ended;
 mod queue;
 mod rows;
+mod tell;
 mod verify;
 
 pub(crate) use batch::run as run_in;
+pub(crate) use queue::conflict_backoff;
 pub use ended::Listener;
 pub(crate) use rows::{insert_empty_wallet, wallet_from};
+pub(crate) use tell::{lock_listens, write_listens};
 pub use verify::{VerifyProblem, VerifyReport};
 
 use crate::{Error, FileRecord, db::Db};
@@ -31,19 +34,22 @@ use queue::Queue;
 use sea_orm::EntityTrait;
 use std::{sync::Arc, time::Duration};
 
-/// What a completed generation leaves besides its charge.
+/// What a completed generation leaves besides its charge. It is carried through the queue, again where a transaction lost
+/// against another, so what may be long is shared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completion {
     /// The words of the request, for its record.
-    pub prompt: Option<String>,
+    pub prompt: Option<Arc<str>>,
     /// The answer, where it is text.
-    pub result_text: Option<String>,
+    pub result_text: Option<Arc<str>>,
     /// The name of the answer, where it is a file; one of `files`.
     pub result_file: Option<String>,
     /// The name of a small picture of it; one of `files`.
     pub thumbnail_file: Option<String>,
     /// Its files, which were entered for a short while and stored: from now on they are kept until they expire by these.
     pub files: Vec<FileRecord>,
+    /// When words and answer are forgotten; `None` when they are kept.
+    pub expires_at: Option<Timestamp>,
     /// A JSON object: usage, the model that answered, and so on.
     pub result_metadata: String,
     /// What the vendor charges for it by the catalog's prices, in micro-dollars, where they are known.
@@ -149,7 +155,23 @@ impl Ledger {
         self.end_hold(ended).await
     }
 
-    /// Gives back the hold of a generation that nobody works on any more. One that has ended meanwhile is left alone.
+    /// Gives back the hold of a generation, whoever works on it. One that has ended meanwhile is left alone.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub async fn release(
+        &self,
+        account_id: AccountId,
+        generation_id: GenerationId,
+        failure: Failure,
+        ended_at: Timestamp,
+    ) -> Result<Resolved, LedgerError> {
+        let resolution = Resolution::Failed(failure);
+        self.end_hold(EndedHold { account_id, generation_id, ended_at, resolution }).await
+    }
+
+    /// Gives back the hold of a generation that nobody seems to work on any more. One that has ended meanwhile, or runs as a
+    /// job by now, is left alone.
     ///
     /// # Errors
     /// As [`Self::resolve`].
@@ -160,7 +182,7 @@ impl Ledger {
         failure: Failure,
         ended_at: Timestamp,
     ) -> Result<Resolved, LedgerError> {
-        let resolution = Resolution::Failed(failure);
+        let resolution = Resolution::Lost(failure);
         self.end_hold(EndedHold { account_id, generation_id, ended_at, resolution }).await
     }
 

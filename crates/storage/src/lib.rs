@@ -4,14 +4,19 @@
 //! Entities are private. No transaction outlives a call into this crate, so none is ever open over a vendor call.
 
 mod accounts;
+mod audit;
 mod billing;
 mod bindings;
 mod blobs;
 mod db;
 mod entity;
+mod entries;
+mod erasure;
 mod error;
 mod files;
+mod gauges;
 mod generations;
+mod history;
 mod ids;
 mod installation;
 mod jobs;
@@ -19,23 +24,37 @@ mod keys;
 mod ledger;
 mod nodes;
 mod schema;
+mod sessions;
+mod texts;
+mod usage;
 mod vendor_bill;
+mod webhooks;
 
-pub use accounts::{AccountRecord, NewAccount};
+pub use accounts::{AccountRecord, Identity, NewAccount, ProfileChange};
+pub use audit::{AuditFilter, AuditNote, AuditOutcome, AuditRecord};
 pub use billing::{BillingWrite, DailyClaim, NewEvent, PaymentName};
 pub use bindings::BoundRequest;
 pub use blobs::{Blob, BlobError, BlobSettings, BlobStream, Blobs, S3Settings};
-pub use db::DbSettings;
+pub use db::{DbSettings, PoolUse};
+pub use entries::EntryRecord;
 pub use error::Error;
 pub use files::{FileKind, FileRecord};
+pub use gauges::StorageGauges;
 pub use generations::{GenerationRecord, GenerationStatus};
+pub use history::{HistoryFilter, HistoryPlace};
 pub use installation::Mode;
 pub use jobs::{ClaimedJob, JobRecord, JobUpdate, NewJob};
 pub use keys::{KeyRecord, NewKey, Principal};
 pub use ledger::{Completion, Hold, Ledger, LedgerError, Listener, VerifyProblem, VerifyReport};
 pub use nodes::NodeBeat;
 pub use schema::SchemaState;
+pub use sessions::{SessionPrincipal, SessionRecord};
+pub use usage::{OpenDays, Usage};
 pub use vendor_bill::VendorBill;
+pub use webhooks::{
+    AttemptOutcome, ClaimedDelivery, DeliveryRecord, DeliveryStatus, DueDelivery, EndpointRecord,
+    EventRecord, NewDelivery, NewEndpoint, NewsRecord,
+};
 
 use db::Db;
 use domain::port::Clock;

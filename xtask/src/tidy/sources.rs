@@ -57,7 +57,7 @@ pub(super) fn check(path: &str, source: &str) -> Vec<Violation> {
 }
 
 fn is_test(path: &str) -> bool {
-    path.split('/').any(|part| part == "tests") || path.ends_with("/tests.rs")
+    path.split('/').any(|part| matches!(part, "tests" | "benches")) || path.ends_with("/tests.rs")
 }
 
 fn may_not_write_balances(path: &str) -> bool {

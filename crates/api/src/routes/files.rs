@@ -4,13 +4,15 @@ mod condition;
 mod range;
 
 use crate::{
+    HttpLimits,
     error::ApiError,
     extract::{Authenticated, PathName},
     form::{self, Parts},
+    openapi::{Operation, Time},
 };
 use app::{App, Expected};
 use axum::{
-    Json,
+    Extension, Json,
     body::Body,
     extract::{Multipart, State, multipart::MultipartRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -19,23 +21,30 @@ use axum::{
 use domain::time::Timestamp;
 use range::Part;
 use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 const PARTS: Parts = Parts { file: "file", expected: Expected::Input, texts: &[] };
 
-#[derive(Serialize)]
+/// An input file that was taken.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Upload)]
 pub(crate) struct UploadBody {
+    /// What any `…_url` of a generation takes.
     url: String,
+    #[schema(value_type = Option<Time>)]
     expires_at: Option<Timestamp>,
 }
 
 pub(crate) async fn create(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
+    Extension(limits): Extension<HttpLimits>,
     headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<(StatusCode, Json<UploadBody>), ApiError> {
     let multipart = multipart.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
-    let (file, _) = form::read(&app, &headers, multipart, PARTS, |_| Ok(())).await?;
+    let (file, _) = form::read(&app, limits, &headers, multipart, PARTS, |_| Ok(())).await?;
     let upload = app.upload(&caller, &file.path).await?;
     Ok((StatusCode::CREATED, Json(UploadBody { url: upload.url, expires_at: upload.expires_at })))
 }
@@ -93,4 +102,23 @@ fn say_unchanging(headers: &mut HeaderMap, tag: &str) {
     if let Ok(tag) = HeaderValue::from_str(tag) {
         headers.insert(header::ETAG, tag);
     }
+}
+
+pub(crate) fn create_operation() -> Operation {
+    let part = json!({ "type": "string", "format": "binary", "description": "A picture or a recording, 25 MB at most." });
+    let example = json!({ "url": "https://api.example.org/api/v2/files/9b1c….png", "expires_at": "2026-11-23T12:00:00Z" });
+    Operation::new("Bring an input file")
+        .form(json!({ "type": "object", "required": ["file"], "properties": { "file": part } }))
+        .answers::<UploadBody>(201, "Where it lies, for a day.", example)
+}
+
+pub(crate) fn show_operation() -> Operation {
+    Operation::new("Fetch a file")
+        .about("Results and inputs. Its name is all that it takes to read a file, and nobody can guess it. A file never changes.")
+        .header("Range", "A part of it, in bytes.", json!({ "type": "string" }))
+        .header("If-None-Match", "The `ETag` that is known.", json!({ "type": "string" }))
+        .answers_media(200, "The file, with its own content type.", "*/*", None)
+        .answers_media(206, "The part of it.", "*/*", None)
+        .answers_nothing(304, "It is known.")
+        .refuses(&["range_not_satisfiable"])
 }

@@ -3,34 +3,46 @@
 use crate::{
     error::ApiError,
     extract::{Authenticated, JsonObject, PathName},
+    openapi::{Id, Operation, Time},
     wire::List,
 };
 use app::{App, CreateKey, CreatedKey, KeyRecord};
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use domain::{id::KeyId, params::FieldError, time::Timestamp};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 const FIELDS: [&str; 3] = ["name", "monthly_budget", "expires_at"];
 
 /// A key as its owner sees it again and again.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
 struct KeyBody {
+    #[schema(value_type = Id)]
     id: KeyId,
     name: String,
     prefix: String,
+    /// NeuralBox tokens.
     monthly_budget: Option<i64>,
+    #[schema(value_type = Option<Time>)]
     expires_at: Option<Timestamp>,
+    #[schema(value_type = Time)]
     created_at: Timestamp,
+    #[schema(value_type = Option<Time>)]
     last_used_at: Option<Timestamp>,
 }
 
 /// A key as its owner sees it once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedKey)]
 struct CreatedBody {
+    #[schema(value_type = Id)]
     id: KeyId,
     name: String,
+    /// The key itself, 48 characters; it is shown here and never again.
     key: String,
+    #[schema(value_type = Time)]
     created_at: Timestamp,
 }
 
@@ -107,4 +119,29 @@ fn read(body: &Map<String, Value>) -> Result<CreateKey, ApiError> {
         }
     }
     if errors.is_empty() { Ok(request) } else { Err(ApiError::validation(errors)) }
+}
+
+pub(crate) fn list_operation() -> Operation {
+    let example = json!({
+        "id": 77, "name": "server", "prefix": "nb_3fK9", "monthly_budget": 500, "expires_at": null,
+        "created_at": "2026-11-22T12:00:00Z", "last_used_at": null,
+    });
+    Operation::new("List the keys").answers_list::<KeyBody>("Those that are valid.", example)
+}
+
+pub(crate) fn create_operation() -> Operation {
+    let body = json!({ "type": "object", "required": ["name"], "additionalProperties": false, "properties": {
+        "name": { "type": "string" },
+        "monthly_budget": { "type": ["integer", "null"], "minimum": 1, "description": "NeuralBox tokens it may spend in a calendar month of UTC." },
+        "expires_at": { "type": ["string", "null"], "format": "date-time" },
+    }});
+    let example = json!({ "id": 77, "name": "server", "key": "nb_…", "created_at": "2026-11-22T12:00:00Z" });
+    Operation::new("Make a key")
+        .json_body(body, json!({ "name": "server", "monthly_budget": 500 }))
+        .answers::<CreatedBody>(201, "The key, which is shown this once.", example)
+        .refuses(&["limited_key"])
+}
+
+pub(crate) fn revoke_operation() -> Operation {
+    Operation::new("Revoke a key").answers_nothing(204, "It is valid no more.").refuses(&["limited_key"])
 }

@@ -6,26 +6,12 @@ pub(crate) mod models;
 pub(crate) mod speech;
 pub(crate) mod transcriptions;
 
-use crate::error::ApiError;
-use app::{App, Caller, Error, FailedGeneration, GenerateRequest, GenerationStatus, GenerationView};
-use axum::http::HeaderMap;
-use domain::{catalog::Category, params::FieldError};
-
-/// Refuses a model that this route does not have. Without it, another could be made to do what it is not there for.
-fn require_category(app: &App, slug: &str, category: Category) -> Result<(), ApiError> {
-    if app.model(slug)?.category == category {
-        return Ok(());
-    }
-    Err(ApiError::field(FieldError::new("model", format!("{slug} is no model for this endpoint"))))
-}
-
-/// A client that names its request relies on that, and this face does not keep such names: better no than a second charge.
-fn refuse_idempotency_key(headers: &HeaderMap) -> Result<(), ApiError> {
-    if headers.contains_key("idempotency-key") {
-        return Err(ApiError::bad_request("Idempotency-Key is taken under /api/v2 only"));
-    }
-    Ok(())
-}
+use super::generate::Marks;
+use crate::{error::ApiError, wire::openai::generation_header};
+use app::{App, Caller, Error, FailedGeneration, Finished, GenerateRequest, IdempotencyKey};
+use axum::response::{IntoResponse, Response};
+use domain::id::GenerationId;
+use std::sync::Arc;
 
 /// What a use-case says is wrong, under the names by which the client knows the fields. `names` are ours and theirs.
 fn renamed(mut failed: FailedGeneration, names: &[(&str, &str)]) -> FailedGeneration {
@@ -39,23 +25,41 @@ fn renamed(mut failed: FailedGeneration, names: &[(&str, &str)]) -> FailedGenera
     failed
 }
 
-/// Generates what is no conversation, and waits for it.
-async fn generate(
+/// Generates what is no conversation, waits for it, and has it told.
+async fn generate<T: IntoResponse>(
     app: &App,
     caller: &Caller,
-    request: GenerateRequest,
+    (request, key): (GenerateRequest, Option<IdempotencyKey>),
     names: &[(&str, &str)],
-) -> Result<GenerationView, ApiError> {
-    let running = app.generate(caller, request).await.map_err(|failed| renamed(failed, names))?;
-    let view = app.finish_in_time(caller, running).await?;
-    match view.record.status {
-        GenerationStatus::Completed => Ok(view),
-        GenerationStatus::Failed | GenerationStatus::Pending => Err(ApiError::of_record(&view.record)),
-    }
+    tell: impl AsyncFnOnce(Arc<Finished>) -> Result<T, ApiError>,
+) -> Result<Response, ApiError> {
+    let running = app.generate_once(caller, request, key).await.map_err(|failed| renamed(failed, names))?;
+    let (id, marks) = (running.id, Marks::of(&running));
+    let told = match app.finish_in_time(caller, running).await {
+        Ok(finished) => tell(finished).await.map_err(|error| error.of_generation(id).for_good()),
+        Err(failed) => Err(failed.into()),
+    };
+    Ok(answer(id, marks, told))
 }
 
-/// A fault of ours: a model that makes files has made none.
-fn without_file(view: &GenerationView) -> ApiError {
-    let error = Error::Internal("a generation of a file has none".to_owned());
-    ApiError::from(error).of_generation(view.record.id)
+/// An answer, good or bad, with what is known of the generation behind it.
+fn answer(id: GenerationId, marks: Marks, told: Result<impl IntoResponse, ApiError>) -> Response {
+    let mut response = match told {
+        Ok(told) => (generation_header(id), told).into_response(),
+        Err(error) => error.into_response(),
+    };
+    marks.put_on(&mut response);
+    response
+}
+
+/// The name of the file that was made. Without one it is a fault of ours: a model that makes files has made none.
+fn file_of(finished: &Finished) -> Result<&str, ApiError> {
+    let missing = || Error::Internal("a generation of a file has none".to_owned());
+    Ok(finished.result_file.as_deref().ok_or_else(missing)?)
+}
+
+/// What stands in the way of a file that was made and charged. It may pass, and is at its own address then.
+fn unread(error: Error, id: GenerationId) -> ApiError {
+    tracing::warn!(generation_id = id.0, %error, "the file of a generation cannot be read");
+    Error::OutcomeUnknown.into()
 }

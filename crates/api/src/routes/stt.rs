@@ -3,18 +3,22 @@
 
 use super::generate::{Prefer, answer};
 use crate::{
+    HttpLimits,
     error::ApiError,
     extract::Authenticated,
     form::{self, Form, Parts, Texts},
     idempotency,
+    openapi::Operation,
+    wire::generation::{self, GenerationBody},
 };
 use app::{App, Expected, GenerateRequest};
 use axum::{
+    Extension,
     extract::{Multipart, State, multipart::MultipartRejection},
     http::HeaderMap,
     response::Response,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 const DEFAULT_MODEL: &str = "whisper";
 const PARTS: Parts =
@@ -23,6 +27,7 @@ const PARTS: Parts =
 pub(crate) async fn create(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
+    Extension(limits): Extension<HttpLimits>,
     headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, ApiError> {
@@ -34,7 +39,7 @@ pub(crate) async fn create(
         _ => Ok(()),
     };
     let Form { file: audio, texts, mut wrong } =
-        form::read_all(&app, &headers, multipart, PARTS, admit).await?;
+        form::read_all(&app, limits, &headers, multipart, PARTS, admit).await?;
     let mut params = Map::new();
     if let Some(language) = texts.get("language") {
         params.insert("language".to_owned(), Value::String(language.clone()));
@@ -49,8 +54,32 @@ pub(crate) async fn create(
         wrong.extend(app.wrong_beside_recording(&model, &params)?);
         return Err(ApiError::validation(wrong));
     }
-    let request = GenerateRequest { model, params, errors: Vec::new(), audio, chat: None };
+    let request = GenerateRequest { audio, ..GenerateRequest::new(model, params) };
     let key = key.map(|key| key.waiting(prefer.patience()));
     let running = app.generate_once(&caller, request, key).await?;
     Ok(answer(&app, &caller, running, prefer).await)
+}
+
+pub(crate) fn operation() -> Operation {
+    let form = json!({ "type": "object", "required": ["audio"], "additionalProperties": false, "properties": {
+        "audio": { "type": "string", "format": "binary", "description": "mp3, mp4, wav, m4a, ogg, flac or webm, 25 MB at most." },
+        "model": { "type": "string", "default": DEFAULT_MODEL },
+        "language": { "type": "string" },
+        "diarize": { "type": "boolean", "description": "elevenlabs-scribe only." },
+    }});
+    Operation::new("Have speech written down")
+        .about("Parts may come in any order.")
+        .form(form)
+        .idempotent()
+        .preferring()
+        .answers::<GenerationBody>(
+            200,
+            "Its text is `result_text`, diarized as `[Speaker 1]: …`.",
+            generation::example(),
+        )
+        .answers::<GenerationBody>(
+            202,
+            "It goes on; `Location` says where to look.",
+            generation::begun_example(),
+        )
 }

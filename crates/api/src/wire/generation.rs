@@ -1,13 +1,19 @@
 //! A generation.
 
+use crate::openapi::{Id, Time};
 use app::{Finished, GenerationStatus, GenerationView, Running};
 use domain::{id::GenerationId, time::Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+/// A generation as its owner sees it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Generation)]
 pub(crate) struct GenerationBody {
+    #[schema(value_type = Id)]
     id: GenerationId,
+    /// `pending`, `completed` or `failed`.
     status: &'static str,
     model_slug: String,
     result_text: Option<String>,
@@ -16,12 +22,19 @@ pub(crate) struct GenerationBody {
     error: Option<String>,
     error_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// 0 to 100, when the vendor tells it.
     progress: Option<i64>,
+    /// NeuralBox tokens; 0 unless completed.
     tokens_spent: i64,
     processing_ms: Option<i64>,
+    /// `width`, `height`, `duration`, `seed`, `format`, `usage`, `upstream_model`, as they apply.
+    #[schema(value_type = Object)]
     result_metadata: Value,
+    /// NeuralBox tokens that are free to spend.
     balance_remaining: i64,
+    #[schema(value_type = Time)]
     created_at: Timestamp,
+    #[schema(value_type = Option<Time>)]
     completed_at: Option<Timestamp>,
 }
 
@@ -46,12 +59,6 @@ impl GenerationBody {
             completed_at: None,
         }
     }
-
-    /// One that has ended, with what could be spent then: a repeat is told the same.
-    pub(crate) fn at_its_end(view: GenerationView) -> Self {
-        let balance_remaining = view.record.balance_tokens.unwrap_or(view.balance_tokens);
-        Self { balance_remaining, ..Self::from(view) }
-    }
 }
 
 impl From<&Finished> for GenerationBody {
@@ -60,7 +67,7 @@ impl From<&Finished> for GenerationBody {
             id: finished.id,
             status: GenerationStatus::Completed.name(),
             model_slug: finished.model_slug.clone(),
-            result_text: finished.text.clone(),
+            result_text: finished.text.as_deref().map(str::to_owned),
             result_url: finished.result_url.clone(),
             thumbnail_url: finished.thumbnail_url.clone(),
             progress: None,
@@ -80,6 +87,11 @@ impl From<GenerationView> for GenerationBody {
     fn from(view: GenerationView) -> Self {
         let GenerationView { record, balance_tokens, progress, result_url, thumbnail_url } = view;
         let metadata = record.result_metadata.and_then(|json| serde_json::from_str(&json).ok());
+        let mut metadata: Value = metadata.unwrap_or_else(|| json!({}));
+        // Its answer is kept no longer, as the plan says.
+        if let (true, Value::Object(metadata)) = (record.is_pruned, &mut metadata) {
+            metadata.insert("pruned".to_owned(), json!(true));
+        }
         Self {
             id: record.id,
             status: record.status.name(),
@@ -95,10 +107,45 @@ impl From<GenerationView> for GenerationBody {
                 GenerationStatus::Pending | GenerationStatus::Failed => 0,
             },
             processing_ms: record.completed_at.map(|at| at.ms_since(record.created_at)),
-            result_metadata: metadata.unwrap_or_else(|| json!({})),
+            result_metadata: metadata,
             balance_remaining: balance_tokens,
             created_at: record.created_at,
             completed_at: record.completed_at,
         }
     }
+}
+
+/// A generation that has ended, as its owner sees it: what messages to clients' servers say of it.
+pub fn ended_generation(view: GenerationView) -> Value {
+    serde_json::to_value(GenerationBody::from(view)).unwrap_or_default()
+}
+
+/// One that was completed, for the documentation.
+pub(crate) fn example() -> Value {
+    json!({
+        "id": 18473, "status": "completed", "model_slug": "gpt-5", "result_text": "A boat is a small ship.",
+        "result_url": null, "thumbnail_url": null, "error": null, "error_code": null, "tokens_spent": 2,
+        "processing_ms": 1842, "result_metadata": { "usage": { "input_tokens": 9, "output_tokens": 7 } },
+        "balance_remaining": 281, "created_at": "2026-11-22T12:00:00.120Z", "completed_at": "2026-11-22T12:00:01.962Z",
+    })
+}
+
+/// One that has just begun, for the documentation.
+pub(crate) fn begun_example() -> Value {
+    json!({
+        "id": 18473, "status": "pending", "model_slug": "luma-ray2", "result_text": null, "result_url": null,
+        "thumbnail_url": null, "error": null, "error_code": null, "tokens_spent": 0, "processing_ms": null,
+        "result_metadata": {}, "balance_remaining": 158, "created_at": "2026-11-22T12:00:00.120Z", "completed_at": null,
+    })
+}
+
+/// One that was canceled, for the documentation.
+pub(crate) fn canceled_example() -> Value {
+    let mut body = begun_example();
+    body["status"] = json!("failed");
+    body["error"] = json!("the generation was canceled; nothing was charged");
+    body["error_code"] = json!("canceled");
+    body["completed_at"] = json!("2026-11-22T12:00:08.400Z");
+    body["processing_ms"] = json!(8_280);
+    body
 }

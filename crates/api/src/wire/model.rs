@@ -9,23 +9,30 @@ use domain::{
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+/// A model and what it takes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Model)]
 pub(crate) struct ModelBody<'a> {
     slug: &'a str,
     name: &'a str,
+    #[schema(value_type = String)]
     category: Category,
     provider: &'a str,
     min_plan: &'a str,
     token_cost: i64,
     min_token_cost: i64,
     max_token_cost: i64,
+    #[schema(value_type = String)]
     pricing_type: PricingType,
     description_en: &'a str,
     description_ru: &'a str,
     supports_streaming: bool,
     available: bool,
     unavailable_reason: Option<&'static str>,
+    /// `mode`, `parameters` with their bounds and defaults, and what the price buys at most.
+    #[schema(value_type = Object)]
     config: Map<String, Value>,
 }
 
@@ -110,4 +117,18 @@ fn parameter(spec: &ParamSpec, limits: &Limits) -> Value {
     };
     body["required"] = json!(spec.is_required());
     body
+}
+
+/// One of them, for the documentation.
+pub(crate) fn example() -> Value {
+    json!({
+        "slug": "musicgen", "name": "MusicGen", "category": "music", "provider": "replicate", "min_plan": "free",
+        "token_cost": 10, "min_token_cost": 10, "max_token_cost": 10, "pricing_type": "fixed",
+        "description_en": "Music from a description.", "description_ru": "Музыка по описанию.",
+        "supports_streaming": false, "available": true, "unavailable_reason": null,
+        "config": { "mode": "async", "parameters": {
+            "prompt": { "type": "string", "max_chars": 2_000, "required": true },
+            "duration": { "type": "integer", "min": 15, "max": 120, "default": 30, "required": false },
+        }},
+    })
 }

@@ -21,6 +21,7 @@ testkit::on_each_database!(
     a_job_is_promised_again_as_it_was,
     a_repeat_outlives_the_process_that_began,
     a_recording_is_told_by_what_is_in_it,
+    a_repeat_does_without_todays_catalog,
     a_name_is_kept_for_a_day,
 );
 
@@ -365,4 +366,24 @@ async fn a_name_is_kept_for_a_day(database: TestDatabase) {
     assert_eq!(service.app.recover().await.unwrap().forgotten_requests, 1);
     assert!(!is_replay(&named(&service, "/generate", &account.key, "a", &hello()).await));
     assert_eq!(service.balance(&account.key).await, 1_496);
+}
+
+async fn a_repeat_does_without_todays_catalog(database: TestDatabase) {
+    let service = Service::start_with(&database, patient()).await;
+    let account = service.account("vip", 0).await;
+    let key = &account.key;
+    let first = named(&service, "/generate", key, "a", &hello()).await;
+    first.expect(200);
+    let clip = json!({ "model": "photon-1", "prompt": "A boat." });
+    let promised = named(&service, "/generate", key, "b", &clip).await;
+    promised.expect(202);
+    for without_model in [Some("gpt-5"), Some("photon-1")] {
+        let other = service.another_with(&database, Setup { without_model, ..patient() }).await;
+        assert_replays(&first, &named(&other, "/generate", key, "a", &hello()).await);
+        let again = named(&other, "/generate", key, "b", &clip).await;
+        assert_eq!((again.status, is_replay(&again)), (202, true), "{again:?}");
+        let (name, body) = if without_model == Some("gpt-5") { ("c", hello()) } else { ("d", clip.clone()) };
+        refused(&named(&other, "/generate", key, name, &body).await, 404, "not_found");
+    }
+    assert_eq!(service.calls_of("openai").await, 1);
 }

@@ -12,6 +12,7 @@ testkit::on_each_database!(
     a_window_ends_and_another_starts_with_the_next_request,
     the_day_has_a_limit_of_its_own,
     a_plan_without_limits_says_nothing_of_them,
+    a_higher_plan_counts_at_once,
 );
 
 const HOUR_MS: i64 = 3_600_000;
@@ -161,9 +162,19 @@ async fn a_plan_without_limits_says_nothing_of_them(database: TestDatabase) {
     let set = "hour_count = 90000, day_count = 90000";
     let sql = format!("UPDATE wallets SET {set}, hour_started_at_ms = {now}, day_started_at_ms = {now}");
     database.execute(&sql).await.unwrap();
-    for body in [hello(), json!({ "model": "gpt-0" })] {
+    for (body, status) in [(hello(), 200), (json!({ "model": "gpt-0" }), 404)] {
         let reply = service.post("/generate", &account.key, &body).await;
-        assert!([200, 404].contains(&reply.status), "{reply:?}");
+        assert_eq!(reply.status, status, "{reply:?}");
         assert_eq!((left(&reply), reply.header("retry-after")), (None, None));
     }
+}
+
+async fn a_higher_plan_counts_at_once(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("vip", 0).await;
+    begun_all_but(&database, &service, &account, 0).await;
+    refused(&service.post("/generate", &account.key, &hello()).await, 429, "rate_limit_exceeded");
+    database.execute("UPDATE wallets SET cycle_plan = 'elite'").await.unwrap();
+    let reply = service.post("/generate", &account.key, &hello()).await;
+    assert_eq!((reply.status, left(&reply)), (200, None), "{reply:?}");
 }

@@ -21,24 +21,28 @@ mod keys;
 mod limits;
 mod media;
 mod media_failing;
+mod metrics;
 mod money;
 mod openai;
+mod openapi;
 mod outage;
 mod prices;
+mod records;
 mod recovery;
 mod retention;
 mod route_table;
+mod sign_in;
 mod streams;
 mod stt;
 mod vendor_bill;
 mod vendor_rules;
 mod vendors;
+mod webhooks;
 mod workers;
 mod years;
 
 use serde_json::Value;
-use std::time::Duration;
-use testkit::{Reply, Service};
+use testkit::{Reply, Service, eventually};
 
 /// A text model of each vendor, and of each of OpenAI's two protocols.
 const MODELS: [(&str, &str); 6] = [
@@ -72,20 +76,6 @@ fn wrong_fields(reply: &Reply, fields: &[&str]) -> Vec<Value> {
     assert_eq!(named, fields, "{reply:?}");
     assert!(wrong.iter().all(|field| field["message"].as_str().is_some_and(|text| !text.is_empty())));
     wrong.iter().map(|field| field["allowed"].clone()).collect()
-}
-
-/// Looks again and again until there is something to see.
-async fn eventually<T>(look: impl AsyncFn() -> Option<T>) -> T {
-    let looking = async {
-        let mut looks = tokio::time::interval(Duration::from_millis(10));
-        loop {
-            looks.tick().await;
-            if let Some(seen) = look().await {
-                return seen;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), looking).await.expect("it comes within 20 s")
 }
 
 /// A generation on record, once it has ended.

@@ -4,6 +4,7 @@ mod audio;
 mod chat;
 mod errors;
 mod failing;
+mod idempotency;
 mod images;
 mod models;
 mod options;

@@ -2,13 +2,15 @@
 
 use crate::{ended, refused};
 use serde_json::json;
-use testkit::{Account, Service, Setup, TestDatabase};
+use std::time::Duration;
+use testkit::{Account, RawServer, Service, Setup, TestDatabase, Then, eventually, plain};
 
 testkit::on_each_database!(
     a_silent_process_loses_its_holds_once,
     a_process_that_beats_keeps_its_holds,
     what_does_not_finish_before_the_end_is_given_back,
     what_finishes_before_the_end_is_charged,
+    what_is_not_fetched_before_the_end_goes_on_as_a_job,
 );
 
 /// Lets 10 s pass, in which the living say that they live, and recovers. Gives how many holds were released.
@@ -99,4 +101,28 @@ async fn what_finishes_before_the_end_is_charged(database: TestDatabase) {
     assert_eq!((&record["status"], &record["tokens_spent"]), (&json!("completed"), &json!(2)));
     assert_eq!(survivor.balance(&account.key).await, 8);
     assert_eq!(survivor.assert_verifies().await.open_holds, 0);
+}
+
+/// What is made and paid for is fetched by whoever comes after.
+async fn what_is_not_fetched_before_the_end_goes_on_as_a_job(database: TestDatabase) {
+    let silent = RawServer::start(Vec::new(), Then::Hang).await;
+    let answer = json!({
+        "data": { "audio": format!("{}/speech.mp3", silent.url) },
+        "base_resp": { "status_code": 0, "status_msg": "success" },
+    });
+    let answer = answer.to_string().into_bytes();
+    let vendor = RawServer::start(plain(&answer, answer.len()), Then::Close).await;
+    let vendors_url = Some(&*Box::leak(vendor.url.into_boxed_str()));
+    let setup = Setup { vendors_url, shutdown_grace_ms: 50, ..Setup::default() };
+    let service = Service::start_with(&database, setup).await;
+    let survivor = service.another_with(&database, setup).await;
+    let account = survivor.account_with(100).await;
+    let body = json!({ "model": "minimax-tts", "text": "Hello. ".repeat(30) });
+    let begun = service.prefer(&account.key, "respond-async", &body).await.expect(202);
+    eventually(async || (silent.requests() == 1).then_some(())).await;
+    tokio::time::timeout(Duration::from_secs(20), service.app.shut_down()).await.expect("it ends");
+    service.app.sign_off().await;
+    assert!(survivor.is_job(&account, &begun["id"]).await);
+    assert_eq!(survivor.app.recover().await.unwrap().released_holds, 0);
+    assert_eq!(survivor.generation(&account.key, &begun["id"]).await["status"], "pending");
 }

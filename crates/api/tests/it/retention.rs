@@ -21,8 +21,8 @@ async fn made(service: &Service, account: &Account) -> Value {
     let Value::Object(mut params) = photon() else { unreachable!() };
     params.remove("model");
     let model = "photon-flash".to_owned();
-    let request = GenerateRequest { model, params, errors: Vec::new(), audio: None, chat: None };
-    let running = service.app.generate(&caller, request).await.unwrap();
+    let request = GenerateRequest::new(model, params);
+    let running = service.app.generate_once(&caller, request, None).await.unwrap();
     let id = Value::from(running.id.0);
     assert!(running.finish().await.unwrap().is_none(), "it goes on as a job");
     let done = service.pump(&account.key, &id).await;

@@ -9,7 +9,7 @@
 mod books;
 mod calendar;
 mod check;
-mod crash;
+pub(crate) mod crash;
 mod diary;
 mod life;
 mod payer;

@@ -24,6 +24,10 @@ impl InFlight {
         Entered { id, list: self.clone() }
     }
 
+    pub(crate) fn all(&self) -> HashSet<GenerationId> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn contains(&self, id: GenerationId) -> bool {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
     }

@@ -12,19 +12,22 @@ use domain::{
     pricing,
     text::{ChatOptions, TextInput},
 };
-use serde::Serialize;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// What is to be held and asked.
 pub(super) struct Order {
     pub(super) account_id: AccountId,
-    pub(super) key_id: KeyId,
+    pub(super) key_id: Option<KeyId>,
     pub(super) generation_id: GenerationId,
     pub(super) model_slug: String,
+    pub(super) category: Category,
+    /// The account's plan.
+    pub(super) plan: String,
     pub(super) vendor: String,
     pub(super) price_tokens: i64,
     /// The words of the request, for its record.
-    pub(super) prompt: Option<String>,
+    pub(super) prompt: Option<Arc<str>>,
     /// Milliseconds for the whole of it.
     pub(super) timeout_ms: i64,
     /// Whether the client is not kept waiting: the response is 202.
@@ -40,6 +43,8 @@ pub(super) struct Order {
     pub(super) key_budget_tokens: Option<i64>,
     /// The request's name, where the client gave it one.
     pub(super) binding: Option<Binding>,
+    /// Where to send word of its end, besides the account's endpoints.
+    pub(super) webhook_url: Option<String>,
 }
 
 /// A request whose words are right. Whether it can be had now is another matter.
@@ -49,18 +54,15 @@ pub(super) struct Asked<'a> {
     params: Params,
     options: ChatOptions,
     audio: Option<Spooled>,
+    webhook_url: Option<String>,
 }
 
 impl Asked<'_> {
-    /// What tells it from other requests, however it is to be answered.
-    pub(super) fn fingerprinted(&self) -> impl Serialize {
-        (
-            "generate",
-            &self.model.slug,
-            &self.params,
-            &self.options,
-            self.audio.as_ref().map(|audio| audio.sha256),
-        )
+    /// The name under which it is asked for, with how its client is answered: at once, where the model's clients are not
+    /// kept waiting and it has said nothing else.
+    pub(super) fn bound_by(&self, binding: Binding) -> Binding {
+        let at_once = (self.model.mode == Mode::Async).then_some(0);
+        Binding { wait_ms: binding.wait_ms.or(at_once), ..binding }
     }
 }
 
@@ -74,9 +76,15 @@ pub(super) enum Work {
 
 impl App {
     /// Reads a request: the model exists, and the parameters are right.
-    pub(super) fn read_request(&self, request: GenerateRequest) -> Result<Asked<'_>, Error> {
+    pub(super) fn read_request(&self, mut request: GenerateRequest) -> Result<Asked<'_>, Error> {
         let model = self.model(&request.model)?;
+        if request.category.is_some_and(|category| category != model.category) {
+            let message = format!("{} is no model for this endpoint", model.slug);
+            return Err(Error::Validation(vec![FieldError::new("model", message)]));
+        }
         check_way(model, request.audio.is_some())?;
+        let webhook_url = self.take_webhook_url(&mut request.params);
+        let webhook_url = webhook_url.map_err(|wrong| request.errors.push(wrong)).unwrap_or_default();
         let (messages, options) = request.chat.map(|chat| (chat.messages, chat.options)).unzip();
         let options = options.unwrap_or_default();
         let (read, is_stream) = read_params(model, request.params, |given| match messages {
@@ -85,7 +93,7 @@ impl App {
         });
         match read {
             Ok(params) if request.errors.is_empty() => {
-                Ok(Asked { model, is_stream, params, options, audio: request.audio })
+                Ok(Asked { model, is_stream, params, options, audio: request.audio, webhook_url })
             }
             read => {
                 let errors = request.errors.into_iter().chain(read.err().into_iter().flatten());
@@ -101,36 +109,43 @@ impl App {
         asked: Asked<'_>,
         binding: Option<Binding>,
     ) -> Result<Order, Error> {
-        let Asked { model, is_stream, params, options, audio } = asked;
+        let Asked { model, is_stream, params, options, audio, webhook_url } = asked;
         self.admit(caller, model)?;
-        let reserved = self.reserve_spend(model, &params).await?;
+        let cost_micro_usd = model.most_vendor_cost_micro_usd(&params);
+        // Nothing is fetched for a vendor that may cost no more today; and nothing counts while it is fetched.
+        drop(self.reserve_spend(model, cost_micro_usd).await?);
         let quote = pricing::quote(model, &params, 1);
         let quote = quote.ok_or_else(|| Error::Internal(format!("{} has no price", model.slug)))?;
         self.check_balance(caller.account_id, model, &params, quote.token_cost).await?;
         let timeout_ms = self.timeout_ms(model);
         let id = GenerationId(self.storage().next_id().await?);
+        let prompt = params.subject();
+        let work = match model.category {
+            Category::Text => {
+                let input = TextInput { options, ..model.text_input(&params) };
+                Work::Chat(Box::new(self.chat_call(model, id, input, is_stream, timeout_ms)?))
+            }
+            _ => Work::Media(Box::new(self.media_call(caller, model, id, params, audio).await?)),
+        };
         Ok(Order {
             account_id: caller.account_id,
             key_id: caller.key_id,
             generation_id: id,
             model_slug: model.slug.clone(),
+            category: model.category,
+            plan: caller.plan.clone(),
             vendor: model.vendor.clone(),
             price_tokens: quote.token_cost,
-            prompt: params.subject(),
+            prompt: prompt.map(Arc::from),
             timeout_ms,
             is_async: model.mode == Mode::Async,
             is_stream,
-            reserved,
-            work: match model.category {
-                Category::Text => {
-                    let input = TextInput { options, ..model.text_input(&params) };
-                    Work::Chat(Box::new(self.chat_call(model, id, input, is_stream, timeout_ms)?))
-                }
-                _ => Work::Media(Box::new(self.media_call(caller, model, id, params, audio).await?)),
-            },
+            reserved: self.reserve_spend(model, cost_micro_usd).await?,
+            work,
             limits: self.rate_limits(caller),
             key_budget_tokens: caller.key_budget_tokens,
             binding,
+            webhook_url,
         })
     }
 

@@ -1,8 +1,8 @@
 //! Listening to a generation.
 
-use crate::{Error, FailedGeneration, GenerationView, Replay};
+use crate::{Error, FailedGeneration, GenerationView, Replay, room::Place};
 use domain::{id::GenerationId, ledger::RateState, time::Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -14,7 +14,9 @@ pub struct Finished {
     /// The model.
     pub model_slug: String,
     /// Its answer, where it is text.
-    pub text: Option<String>,
+    pub text: Option<Arc<str>>,
+    /// The name of its answer, when it is a file.
+    pub result_file: Option<String>,
     /// Where its answer is, when it is a file.
     pub result_url: Option<String>,
     /// Where a small picture of it is.
@@ -38,10 +40,11 @@ impl From<GenerationView> for Finished {
         Self {
             id: record.id,
             model_slug: record.model_slug,
-            text: record.result_text,
+            text: record.result_text.map(Arc::from),
+            result_file: record.result_file,
             result_url,
             thumbnail_url,
-            metadata: metadata.unwrap_or_default(),
+            metadata: metadata.unwrap_or_else(|| json!({})),
             tokens_spent: record.price_tokens,
             balance_tokens: record.balance_tokens.unwrap_or(balance_tokens),
             created_at: record.created_at,
@@ -100,6 +103,8 @@ pub struct Running {
     pub replay: Option<Replay>,
     pub(super) progress: watch::Receiver<Progress>,
     pub(super) read_bytes: usize,
+    /// Among the streams that its account reads.
+    pub(super) _place: Option<Place>,
 }
 
 impl Running {

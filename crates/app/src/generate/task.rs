@@ -4,14 +4,19 @@ use super::{
     order::{Order, Work},
     running::{Begun, Finished, Progress, Start},
 };
-use crate::{App, Error, FailedGeneration, failed_call::FailedCall, media::Prepared};
+use crate::{
+    App, Error, FailedGeneration,
+    failed_call::FailedCall,
+    measure::{count_generation, count_late_settle},
+    media::Prepared,
+};
 use domain::{
     catalog::Measured,
     id::GenerationId,
-    ledger::{HoldRequest, Resolution},
+    ledger::{HoldRequest, Refusal, Resolution},
     media::{Job, Made, MediaCall, Product},
     params::Params,
-    port::{Answer, Call, ProviderError, ProviderErrorKind, Usage},
+    port::{Answer, ProviderError, ProviderErrorKind, Usage},
     text::ToolCall,
     time::Timestamp,
 };
@@ -35,6 +40,7 @@ enum Called {
 impl App {
     /// Holds, calls, settles, and tells the listeners how far it is.
     pub(super) async fn carry_out(&self, mut order: Order, listeners: &watch::Sender<Progress>) {
+        let model_slug = order.model_slug.clone();
         let end = match self.take_hold(&mut order).await {
             Ok(Some((hold, created_at))) => {
                 let rate = hold.rate().state(order.limits, self.clock().now());
@@ -61,6 +67,7 @@ impl App {
             Err(failed) => failed.error.code(),
         };
         Span::current().record("outcome", outcome);
+        count_generation(&model_slug, outcome, end.as_ref().map_or(0, |finished| finished.tokens_spent));
         tracing::info!("generation ended");
         listeners.send_modify(|progress| progress.end = Some(end));
     }
@@ -73,6 +80,7 @@ impl App {
             generation_id: order.generation_id,
             price_tokens: order.price_tokens,
             model_slug: order.model_slug.clone(),
+            category: order.category,
             key_id: order.key_id,
             node_id: self.living_node_id().await?,
             created_at,
@@ -80,9 +88,18 @@ impl App {
             limits: order.limits,
             key_budget_tokens: order.key_budget_tokens,
             binding: order.binding.clone(),
+            webhook_url: order.webhook_url.clone(),
             vendor_cost_micro_usd: order.reserved.as_ref().and_then(|reserved| reserved.cost_micro_usd),
         };
-        let hold = match self.storage().ledger().hold(request).await {
+        let ledger = self.storage().ledger();
+        let mut held = ledger.hold(request.clone()).await;
+        if matches!(held, Err(LedgerError::Refused(Refusal::RateLimited(_))))
+            && let Some(limits) = self.other_limits(order.account_id, order.limits).await?
+        {
+            order.limits = limits;
+            held = ledger.hold(HoldRequest { limits, ..request }).await;
+        }
+        let hold = match held {
             Ok(hold) => hold,
             Err(LedgerError::Bound(_)) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -93,52 +110,57 @@ impl App {
         Ok(Some((hold, created_at)))
     }
 
-    /// Asks the vendor. The process's end is an answer too.
     async fn call_vendor(
         &self,
         order: &Order,
         created_at: Timestamp,
         listeners: &watch::Sender<Progress>,
     ) -> Called {
-        let call = async {
-            match &order.work {
-                Work::Chat(call) => {
-                    let answer = self.converse(call, listeners).await;
-                    let answer = answer.map_err(|error| failed_call(order, &error));
-                    Called::Ended(answer.map(|answer| self.completion(order, answer)))
-                }
-                Work::Media(prepared) => self.make(order, prepared, created_at).await,
+        match &order.work {
+            Work::Chat(call) => {
+                let mut on_delta =
+                    |delta: &str| listeners.send_modify(|progress| progress.text.push_str(delta));
+                let asking = in_time(call.timeout_ms, self.inner.provider.call(call, &mut on_delta));
+                let answer = self.ask_vendor(order, asking).await;
+                Called::Ended(answer.map(|answer| self.completion(order, answer)))
             }
-        };
-        tokio::select! {
-            called = call => called,
-            () = self.inner.shutdown.cancelled() => Called::Ended(Err(Error::Overloaded.into())),
+            Work::Media(prepared) => self.make(order, prepared, created_at).await,
         }
     }
 
-    async fn converse(
+    /// Waits for the vendor. The process's end is an answer too; but what the vendor has said by then counts, and what
+    /// follows from it is not cut off.
+    async fn ask_vendor<T>(
         &self,
-        call: &Call,
-        listeners: &watch::Sender<Progress>,
-    ) -> Result<Answer, ProviderError> {
-        let mut on_delta = |delta: &str| listeners.send_modify(|progress| progress.text.push_str(delta));
-        in_time(call.timeout_ms, self.inner.provider.call(call, &mut on_delta)).await
+        order: &Order,
+        asking: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, FailedCall> {
+        tokio::select! {
+            biased;
+            answer = asking => answer.map_err(|error| failed_call(order, &error)),
+            () = self.inner.shutdown.cancelled() => Err(Error::Overloaded.into()),
+        }
     }
 
     async fn make(&self, order: &Order, prepared: &Prepared, created_at: Timestamp) -> Called {
         let call = &prepared.call;
-        match in_time(call.timeout_ms, self.inner.provider.make(call)).await {
+        match self.ask_vendor(order, in_time(call.timeout_ms, self.inner.provider.make(call))).await {
             Ok(Made::Done(product)) => self.bring_home(order, call, product).await,
             Ok(Made::Job(job)) => self.keep(order, call, job, created_at).await,
-            Err(error) => Called::Ended(Err(failed_call(order, &error))),
+            Err(failed) => Called::Ended(Err(failed)),
         }
     }
 
-    /// Makes a product ready. One that lies at its vendor's and cannot be fetched just now goes on as a job, which has the
-    /// time of the call once more.
+    /// Makes a product ready. One that lies at its vendor's and cannot be fetched just now, or not before this process ends,
+    /// goes on as a job, which has the time of the call once more.
     async fn bring_home(&self, order: &Order, call: &MediaCall, product: Product) -> Called {
         let kept = product.is_at_vendor().then(|| Made::Done(product.clone()));
-        let end = self.finish(order.account_id, call, product).await;
+        let finishing = self.finish(order.account_id, call, product);
+        let end = tokio::select! {
+            biased;
+            end = finishing => end,
+            () = self.inner.shutdown.cancelled(), if kept.is_some() => Err(Error::Overloaded),
+        };
         if let (Err(error), Some(made)) = (&end, kept)
             && error.may_pass()
         {
@@ -198,8 +220,11 @@ impl App {
             // The hold was given back meanwhile, by the client's wish or because others took this process for dead: the late
             // answer is not charged, and not given.
             tracing::warn!(generation_id = id.0, "a settle came too late");
-            let cost_micro_usd = completion.vendor_cost_micro_usd;
-            self.correct_spend(&order.vendor, (order.account_id, id), cost_micro_usd).await;
+            count_late_settle();
+            // Where nobody knows what it cost, what it may have cost stays on the vendor's bill.
+            if let Some(cost_micro_usd) = completion.vendor_cost_micro_usd {
+                self.correct_spend(&order.vendor, (order.account_id, id), Some(cost_micro_usd)).await;
+            }
             if let Err(error) = self.discard(order.account_id, id, &completion.files).await {
                 tracing::warn!(generation_id = id.0, %error, "files that nobody gets stay");
             }
@@ -208,11 +233,13 @@ impl App {
             let is_canceled = code.as_deref() == Some(Error::Canceled.code());
             return Err(failed(if is_canceled { Error::Canceled } else { Error::Interrupted }));
         }
+        let result_file = completion.result_file.clone();
         let url = |name: Option<String>| name.map(|name| self.file_url(&name));
         Ok(Arc::new(Finished {
             id,
             model_slug: order.model_slug,
             text: completion.result_text,
+            result_file,
             result_url: url(completion.result_file),
             thumbnail_url: url(completion.thumbnail_file),
             metadata: serde_json::from_str(&completion.result_metadata).unwrap_or_default(),
@@ -234,10 +261,11 @@ impl App {
                 &Params::default(),
                 measured,
             ),
-            result_text: Some(answer.text).filter(|text| !text.is_empty()),
+            result_text: Some(answer.text).filter(|text| !text.is_empty()).map(Arc::from),
             result_file: None,
             thumbnail_file: None,
             files: Vec::new(),
+            expires_at: self.kept_until(&order.plan, self.clock().now()),
             result_metadata: metadata.to_string(),
         }
     }
@@ -247,7 +275,7 @@ impl App {
         if matches!(error, Error::Internal(_)) {
             let (account_id, id) = (order.account_id, order.generation_id);
             let ledger = self.storage().ledger();
-            let released = ledger.release_lost(account_id, id, error.failure(), ended_at).await;
+            let released = ledger.release(account_id, id, error.failure(), ended_at).await;
             if let Err(error) = released {
                 tracing::error!(generation_id = id.0, %error, "a hold stays for the worker to give back");
             }

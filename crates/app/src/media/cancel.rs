@@ -13,24 +13,44 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`], [`Error::NotCancellable`] when it has ended.
     pub async fn cancel(&self, caller: &Caller, id: GenerationId) -> Result<GenerationView, Error> {
+        self.end_pending(caller, id, &Error::Canceled).await
+    }
+
+    /// Ends a pending generation for `reason`, which its record says.
+    pub(super) async fn end_pending(
+        &self,
+        caller: &Caller,
+        id: GenerationId,
+        reason: &Error,
+    ) -> Result<GenerationView, Error> {
         let view = self.generation(caller, id).await?;
-        if view.record.status != GenerationStatus::Pending {
+        let is_pending = view.record.status == GenerationStatus::Pending;
+        if !is_pending || !self.release_pending(caller.account_id, id, reason).await? {
             return Err(Error::NotCancellable);
         }
-        let job = self.storage().job(caller.account_id, id).await?;
-        let (failure, ended_at) = (Error::Canceled.failure(), self.clock().now());
-        let ledger = self.storage().ledger();
-        let resolved = ledger.release_lost(caller.account_id, id, failure, ended_at).await?;
+        self.generation(caller, id).await
+    }
+
+    /// Gives a pending generation's hold back for `reason`, and asks its vendor to stop. `false` when it has ended.
+    pub(crate) async fn release_pending(
+        &self,
+        account_id: AccountId,
+        id: GenerationId,
+        reason: &Error,
+    ) -> Result<bool, Error> {
+        let job = self.storage().job(account_id, id).await?;
+        let (failure, ended_at) = (reason.failure(), self.clock().now());
+        let resolved = self.storage().ledger().release(account_id, id, failure, ended_at).await?;
         if !resolved.is_first {
-            return Err(Error::NotCancellable);
+            return Ok(false);
         }
         if let Some(job) = job {
             if job.product.is_none() {
-                self.stop_canceled(caller.account_id, &job.call, &job.state).await;
+                self.stop_canceled(account_id, &job.call, &job.state).await;
             }
-            self.storage().forget_job(caller.account_id, id).await?;
+            self.storage().forget_job(account_id, id).await?;
         }
-        self.generation(caller, id).await
+        Ok(true)
     }
 
     /// Asks the vendor to stop a job whose hold went back before; what comes of this is the vendor's affair, and our bill's.

@@ -1,21 +1,22 @@
 //! Files by name: storing them, serving them, and removing them when their time has come.
 
 use super::{INPUT_RETENTION_MS, UNSETTLED_MS, random_name};
-use crate::{App, Caller, Error, media::inputs::disk};
+use crate::{App, Caller, Error, media::inputs::disk, recover::Batch};
 use domain::{
     id::{AccountId, GenerationId},
     plan::FREE_PLAN,
-    time::DAY_MS,
     time::Timestamp,
 };
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use media::{MediaKind, MediaType};
 use std::path::Path;
 use storage::{BlobStream, FileKind, FileRecord};
 use tokio::{fs::File, io::AsyncWriteExt};
 
-/// Files that one round removes.
-const ROUND_LEN: u64 = 200;
+/// Expired files that are removed at a time.
+const BATCH_LEN: u64 = 200;
+/// As many of them at the same time: where they lie may be a network away.
+const REMOVALS_AT_ONCE: usize = 16;
 
 /// An upload that was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,31 +172,29 @@ impl App {
     }
 
     /// Until when the account's plan keeps results.
-    async fn results_expire_at(
+    pub(super) async fn results_expire_at(
         &self,
         account_id: AccountId,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Error> {
         let wallet = self.storage().ledger().wallet(account_id).await?;
         let plan = wallet.plan(now).unwrap_or(FREE_PLAN);
-        let days = self.catalog().plan(plan).and_then(|plan| plan.retention_days);
-        Ok(days.map(|days| now.plus_ms(DAY_MS.saturating_mul(days.into()))))
+        Ok(self.kept_until(plan, now))
     }
 
     /// Removes files whose time has come: first their bytes, then what is known of them.
-    pub(crate) async fn remove_expired_files(&self) -> Result<usize, Error> {
-        let expired = self.storage().expired_files(self.clock().now(), ROUND_LEN).await?;
-        let mut removed = 0;
-        for (account_id, name) in &expired {
+    pub(crate) async fn remove_expired_files(&self) -> Result<Batch, Error> {
+        let expired = self.storage().expired_files(self.clock().now(), BATCH_LEN).await?;
+        let is_full = u64::try_from(expired.len()).is_ok_and(|found| found >= BATCH_LEN);
+        let removals = stream::iter(expired).map(async |(account_id, name)| {
             // One that cannot be removed is left for the next round, and holds up none of the others.
-            match self.inner.blobs.delete(name).await {
-                Ok(()) => {
-                    self.storage().forget_file(*account_id, name).await?;
-                    removed += 1;
-                }
-                Err(error) => tracing::error!(name, %error, "an expired file stays"),
+            if let Err(error) = self.inner.blobs.delete(&name).await {
+                tracing::error!(name, %error, "an expired file stays");
+                return Ok(0);
             }
-        }
-        Ok(removed)
+            self.storage().forget_file(account_id, &name).await.map(|()| 1)
+        });
+        let removed: Vec<usize> = removals.buffer_unordered(REMOVALS_AT_ONCE).try_collect().await?;
+        Ok(Batch { is_full, done: removed.into_iter().sum() })
     }
 }

@@ -14,7 +14,10 @@ use domain::{
 };
 use media::{ImageFormat, Inspected, MediaKind, MediaType};
 use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use storage::{Completion, FileKind, FileRecord};
 
 /// The longer side of a thumbnail, in pixels.
@@ -51,14 +54,17 @@ impl App {
         insert("upstream_model", product.upstream_model.clone().map(Value::from));
         insert("seed", product.seed.map(Value::from));
         insert("usage", product.usage.map(usage_json));
-        let measured = Measured { input_audio_ms: input_audio_ms(call).await?, usage: product.usage };
+        let recording = call.inputs.get("audio");
+        let input_audio_ms = recording.and_then(|recording| recording.duration_ms);
+        let measured = Measured { input_audio_ms, usage: product.usage };
         insert("duration", measured.input_audio_ms.map(seconds));
         let mut completion = Completion {
-            prompt: call.params.subject(),
-            result_text: product.text,
+            prompt: call.params.subject().map(Arc::from),
+            result_text: product.text.map(Arc::from),
             result_file: None,
             thumbnail_file: None,
             files: Vec::new(),
+            expires_at: self.results_expire_at(account_id, self.clock().now()).await?,
             result_metadata: String::new(),
             vendor_cost_micro_usd: self.vendor_cost_micro_usd(&call.model_slug, &call.params, measured),
         };
@@ -171,12 +177,6 @@ impl App {
         };
         self.store_bytes(account_id, FileKind::Thumbnail, THUMBNAIL, bytes).await.map(Some)
     }
-}
-
-/// How long the recording plays that the call works on.
-async fn input_audio_ms(call: &MediaCall) -> Result<Option<i64>, Error> {
-    let Some(recording) = call.inputs.get("audio") else { return Ok(None) };
-    Ok(inspect(&recording.path).await?.ok().and_then(|inspected| inspected.duration_ms))
 }
 
 async fn inspect(path: &Path) -> Result<Result<Inspected, media::MediaError>, Error> {

@@ -67,6 +67,7 @@ impl App {
         let folder = self.scratch_folder()?;
         call.scratch = folder.path().to_owned();
         let urls = urls(model, &call.params);
+        self.require_way_out(&call, urls.iter().map(|(name, _)| name.as_str()))?;
         let is_elsewhere = urls.iter().any(|(_, url)| self.own_file_name(url).is_none());
         let _place = if is_elsewhere { Some(self.inner.input_room.enter(account_id)?) } else { None };
         let deadline = Instant::now() + Duration::from_millis(self.inner.settings.input_timeout_ms);
@@ -101,9 +102,9 @@ impl App {
             Ok(media_type) => media_type,
             Err(wrong) => return Ok(Err(wrong)),
         };
-        let mut file = input_file(name, path, media_type).await?;
+        let mut file = input_file(name, path, media_type, None).await?;
         if self.inner.provider.wants_url(call, name) {
-            file.url = Some(self.hand_out(account_id, call, &file, media_type).await?);
+            file.url = Some(self.hand_out(account_id, &file, media_type).await?);
         }
         Ok(Ok(file))
     }
@@ -184,22 +185,31 @@ impl App {
                 return Ok(Err(FieldError::new(NAME, message)));
             }
         }
-        Ok(Ok(input_file(NAME, path, inspected.media_type).await?))
+        Ok(Ok(input_file(NAME, path, inspected.media_type, inspected.duration_ms).await?))
+    }
+
+    /// Whether the vendor can fetch those of the inputs that it wants to fetch itself.
+    fn require_way_out<'a>(
+        &self,
+        call: &MediaCall,
+        mut names: impl Iterator<Item = &'a str>,
+    ) -> Result<(), Error> {
+        let provider = &self.inner.provider;
+        let has_way = self.inner.settings.is_public || provider.is_private(&call.vendor);
+        if has_way || !names.any(|name| provider.wants_url(call, name)) {
+            return Ok(());
+        }
+        let reason = "its vendor fetches inputs from this service, which has no public address";
+        Err(Error::ModelUnavailable { model: call.model_slug.clone(), reason, retry_after_s: None })
     }
 
     /// An address of ours at which the vendor can fetch `file`.
     async fn hand_out(
         &self,
         account_id: AccountId,
-        call: &MediaCall,
         file: &InputFile,
         media_type: MediaType,
     ) -> Result<String, Error> {
-        if !self.inner.settings.is_public && !self.inner.provider.is_private(&call.vendor) {
-            let reason = "its vendor fetches inputs from this service, which has no public address";
-            let model = call.model_slug.clone();
-            return Err(Error::ModelUnavailable { model, reason, retry_after_s: None });
-        }
         let stored = self.store_file(account_id, FileKind::Input, media_type, &file.path).await?;
         Ok(self.file_url(&stored.name))
     }
@@ -224,12 +234,18 @@ async fn inspect(name: &str, path: &Path) -> Result<Result<Inspected, FieldError
 }
 
 /// A file on this machine's disk as an input.
-async fn input_file(name: &str, path: PathBuf, media_type: MediaType) -> Result<InputFile, Error> {
+async fn input_file(
+    name: &str,
+    path: PathBuf,
+    media_type: MediaType,
+    duration_ms: Option<i64>,
+) -> Result<InputFile, Error> {
     let bytes = tokio::fs::metadata(&path).await.map_err(|error| disk(&error))?.len();
     Ok(InputFile {
         file_name: format!("{name}.{}", media_type.extension()),
         content_type: media_type.content_type().to_owned(),
         bytes,
+        duration_ms,
         url: None,
         path,
     })

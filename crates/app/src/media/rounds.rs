@@ -15,13 +15,17 @@ const RENEWAL_MS: i64 = LEASE_MS / 3;
 /// Between two looks whether it is time to.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// The jobs that a round took up. They go on whether or not anybody waits for them.
+/// The jobs, or messages, that a round took up. They go on whether or not anybody waits for them.
 #[derive(Debug, Default)]
 pub struct Round {
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Round {
+    pub(crate) fn of(tasks: Vec<JoinHandle<()>>) -> Self {
+        Self { tasks }
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.tasks.len()
@@ -58,7 +62,7 @@ impl App {
                 drop(place);
             })
         });
-        Ok(Round { tasks: tasks.collect() })
+        Ok(Round::of(tasks.collect()))
     }
 
     /// Works at a claimed job until there is nothing more to do for now, another worker has it, or this process ends.

@@ -1,7 +1,12 @@
 //! One visit to a job: its vendor is asked, what it made is fetched, and its end is written down.
 
 use super::jobs::{ends_job, to_json};
-use crate::{App, Error, failed_call::FailedCall, generate::in_time};
+use crate::{
+    App, Error,
+    failed_call::FailedCall,
+    generate::in_time,
+    measure::{count_generation, count_late_settle},
+};
 use domain::{
     ledger::{EndedHold, Resolution},
     media::{Job, JobState, Made, MediaCall},
@@ -21,8 +26,7 @@ const MAX_TROUBLE_MS: i64 = 60_000;
 impl App {
     /// Asks after a job, and does what follows. An error says nothing about the job: it is to be visited again.
     pub(super) async fn visit(&self, job: &ClaimedJob) -> Result<(), Error> {
-        let record = self.storage().generation(job.account_id, job.generation_id).await?;
-        let status = record.map(|record| record.status);
+        let status = self.storage().generation_status(job.account_id, job.generation_id).await?;
         if status != Some(GenerationStatus::Pending) {
             // Canceled while it was being started, say: nobody wants it any more.
             if status == Some(GenerationStatus::Failed) && job.product.is_none() {
@@ -117,14 +121,23 @@ impl App {
             }
             Err(failed) => (Resolution::Failed(failed.failure()), Vec::new()),
         };
+        let outcome = match &resolution {
+            Resolution::Failed(failure) => failure.error_code.clone(),
+            _ => "completed".to_owned(),
+        };
         let ended_at = self.clock().now();
         let ended = EndedHold { account_id, generation_id, ended_at, resolution };
         let resolved = self.storage().ledger().resolve_job(ended).await?;
         if !(resolved.is_first && resolved.is_completed) {
             self.discard(account_id, generation_id, &files).await?;
         }
-        let (id, outcome) = (generation_id.0, if resolved.is_completed { "completed" } else { "failed" });
-        tracing::info!(generation_id = id, outcome, is_first = resolved.is_first, "job ended");
+        if resolved.is_first {
+            let model_slug = from_json::<MediaCall>(&job.call).map(|call| call.model_slug);
+            count_generation(&model_slug.unwrap_or_default(), &outcome, resolved.tokens_spent);
+        } else {
+            count_late_settle();
+        }
+        tracing::info!(generation_id = generation_id.0, outcome, is_first = resolved.is_first, "job ended");
         Ok(self.storage().forget_job(account_id, generation_id).await?)
     }
 }

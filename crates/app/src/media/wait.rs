@@ -44,7 +44,8 @@ impl App {
                 () = tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)) => {}
             }
             // A look that fails tells nothing; there will be another.
-            if let Ok(false) = self.storage().is_pending(account_id, id).await {
+            let status = self.storage().generation_status(account_id, id).await;
+            if status.is_ok_and(|status| status != Some(GenerationStatus::Pending)) {
                 return;
             }
         }

@@ -2,6 +2,8 @@
 
 mod credit;
 mod hold;
+mod refund;
+mod tell;
 
 use super::{
     Bound, Command, EndedHold, Entry, HoldRequest, KeyUse, KeyUseChange, Leg, MAX_AMOUNT_TOKENS, OpenCycle,
@@ -10,6 +12,7 @@ use super::{
 use crate::{
     id::{AccountId, CycleId, GenerationId, KeyId},
     time::{Month, Timestamp},
+    webhook::Notice,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +27,12 @@ pub struct StoredHold {
     pub completed: Option<bool>,
     /// The key whose budget it counts against, and in which month.
     pub key_month: Option<(KeyId, Month)>,
+    /// Whether its generation runs as a job; said only of one that is to be ended as lost.
+    pub runs_as_job: bool,
+    /// Whether word of its end goes to an address of its own.
+    pub is_called_back: bool,
+    /// NeuralBox tokens that came back after it had completed; `None` while none of its charge has been given back.
+    pub refunded_tokens: Option<i64>,
 }
 
 /// A hold to be written.
@@ -50,6 +59,17 @@ pub struct SettledHold<Done> {
     pub balance_tokens: i64,
 }
 
+/// A charge that has gone back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChargeRefund {
+    /// To whom.
+    pub account_id: AccountId,
+    /// Of which generation.
+    pub generation_id: GenerationId,
+    /// NeuralBox tokens that came back; above 0.
+    pub tokens: i64,
+}
+
 /// A wallet before and after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalletChange {
@@ -68,12 +88,16 @@ pub struct Changes<Done> {
     pub holds: Vec<NewHold>,
     /// Holds ended.
     pub resolutions: Vec<SettledHold<Done>>,
+    /// Charges given back.
+    pub refunds: Vec<ChargeRefund>,
     /// Cycles started, as asked.
     pub cycles: Vec<OpenCycle>,
     /// Movements.
     pub entries: Vec<Entry>,
     /// What keys with a budget have used, of those for which that changed.
     pub key_uses: Vec<KeyUseChange>,
+    /// What is to be told, each once.
+    pub notices: Vec<Notice>,
 }
 
 /// What a batch of commands is decided on.
@@ -81,7 +105,7 @@ pub struct Changes<Done> {
 pub struct Loaded {
     /// The wallets of every account that a command names.
     pub wallets: Vec<Wallet>,
-    /// The holds that are to be ended.
+    /// The holds that are to be ended, or whose charges are to be given back.
     pub holds: BTreeMap<(AccountId, GenerationId), StoredHold>,
     /// The sources of what is given and taken that stand in the entries already.
     pub sources: BTreeSet<(AccountId, Reason, i64)>,
@@ -89,6 +113,8 @@ pub struct Loaded {
     pub key_uses: BTreeMap<(AccountId, KeyId), KeyUse>,
     /// What stands under the names that requests bear.
     pub bound: BTreeMap<(AccountId, String), Bound>,
+    /// NeuralBox tokens that the latest cycle brought, of accounts that hear of their generations.
+    pub allowances: BTreeMap<AccountId, i64>,
 }
 
 /// The part of the ledger that a batch of commands touches.
@@ -102,8 +128,11 @@ pub struct Book<Done> {
     key_uses: BTreeMap<(AccountId, KeyId), KeyUse>,
     used_keys: BTreeSet<(AccountId, KeyId)>,
     bound: BTreeMap<(AccountId, String), Bound>,
+    allowances: BTreeMap<AccountId, i64>,
+    notices: Vec<Notice>,
     new_holds: Vec<NewHold>,
     resolutions: Vec<SettledHold<Done>>,
+    refunds: Vec<ChargeRefund>,
     cycles: Vec<OpenCycle>,
     entries: Vec<Entry>,
 }
@@ -111,7 +140,7 @@ pub struct Book<Done> {
 impl<Done> Book<Done> {
     /// A book of what was loaded.
     pub fn new(now: Timestamp, loaded: Loaded) -> Self {
-        let Loaded { wallets, holds, sources, key_uses, bound } = loaded;
+        let Loaded { wallets, holds, sources, key_uses, bound, allowances } = loaded;
         let loaded: BTreeMap<_, _> = wallets.into_iter().map(|wallet| (wallet.account_id, wallet)).collect();
         Self {
             now,
@@ -122,8 +151,11 @@ impl<Done> Book<Done> {
             key_uses,
             used_keys: BTreeSet::new(),
             bound,
+            allowances,
+            notices: Vec::new(),
             new_holds: Vec::new(),
             resolutions: Vec::new(),
+            refunds: Vec::new(),
             cycles: Vec::new(),
             entries: Vec::new(),
         }
@@ -150,6 +182,8 @@ impl<Done> Book<Done> {
             Command::EndCycle { cycle_id, .. } => Ok(self.end_cycle(wallet, cycle_id)),
             Command::TakeBack(take) => self.take_back(wallet, take),
             Command::GiveBack(give) => self.give_back(wallet, give),
+            Command::Take { source_id, amount_tokens, .. } => self.take(wallet, source_id, amount_tokens),
+            Command::RefundCharge { generation_id, .. } => self.refund_charge(wallet, generation_id),
         }
     }
 
@@ -166,9 +200,11 @@ impl<Done> Book<Done> {
             wallets: changed.map(|(before, after)| WalletChange { before, after }).collect(),
             holds: self.new_holds,
             resolutions: self.resolutions,
+            refunds: self.refunds,
             cycles: self.cycles,
             entries: self.entries,
             key_uses,
+            notices: self.notices,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Binding, Cycle, MAX_AMOUNT_TOKENS, RateLimits, RateState, RateWindows, Reason, Split};
 use crate::{
+    catalog::Category,
     id::{AccountId, CycleId, GenerationId, GrantId, KeyId, NodeId, PaymentId, SubscriptionId},
     time::Timestamp,
 };
@@ -17,8 +18,10 @@ pub struct HoldRequest {
     pub price_tokens: i64,
     /// Which model.
     pub model_slug: String,
-    /// With which key.
-    pub key_id: KeyId,
+    /// What that makes.
+    pub category: Category,
+    /// With which key, if with one.
+    pub key_id: Option<KeyId>,
     /// Which process works on it.
     pub node_id: NodeId,
     /// When it was asked for.
@@ -33,6 +36,8 @@ pub struct HoldRequest {
     pub binding: Option<Binding>,
     /// What it may cost us at its vendor, in micro-dollars, where that is counted before it has ended.
     pub vendor_cost_micro_usd: Option<i64>,
+    /// Where to send word of its end, besides the account's endpoints.
+    pub webhook_url: Option<String>,
 }
 
 /// Why a generation failed, for its record.
@@ -55,6 +60,8 @@ pub enum Resolution<Done> {
     Completed(Done),
     /// The generation failed: the hold goes back.
     Failed(Failure),
+    /// Nobody seems to work on the generation: the hold goes back, unless it runs as a job by now, which changes nothing.
+    Lost(Failure),
 }
 
 /// A hold and what becomes of it.
@@ -186,6 +193,22 @@ pub enum Command<Done> {
     TakeBack(TakeBack),
     /// Undo that.
     GiveBack(GiveBack),
+    /// Take permanent tokens away for good, as an operator decides: what is free of them, and never less than that.
+    Take {
+        /// From whom.
+        account_id: AccountId,
+        /// The decision; a second one of the same id changes nothing.
+        source_id: i64,
+        /// How many NeuralBox tokens; above 0.
+        amount_tokens: i64,
+    },
+    /// Give a completed generation's tokens back, as an operator decides. A second time changes nothing.
+    RefundCharge {
+        /// To whom.
+        account_id: AccountId,
+        /// Which generation.
+        generation_id: GenerationId,
+    },
 }
 
 impl<Done> Command<Done> {
@@ -200,7 +223,9 @@ impl<Done> Command<Done> {
             Self::Grant { account_id, .. }
             | Self::Expire { account_id, .. }
             | Self::KeepPlan { account_id, .. }
-            | Self::EndCycle { account_id, .. } => *account_id,
+            | Self::EndCycle { account_id, .. }
+            | Self::Take { account_id, .. }
+            | Self::RefundCharge { account_id, .. } => *account_id,
         }
     }
 
@@ -211,11 +236,13 @@ impl<Done> Command<Done> {
             Self::OpenCycle(open) => vec![(Reason::Allowance, open.cycle.id.0)],
             Self::TakeBack(take) => vec![(take.reason, take.source_id)],
             Self::GiveBack(give) => vec![(give.reason, give.source_id), (give.taken_as, give.source_id)],
+            Self::Take { source_id, .. } => vec![(Reason::Take, *source_id)],
             Self::Hold(_)
             | Self::Resolve(_)
             | Self::Expire { .. }
             | Self::KeepPlan { .. }
-            | Self::EndCycle { .. } => Vec::new(),
+            | Self::EndCycle { .. }
+            | Self::RefundCharge { .. } => Vec::new(),
         }
     }
 }
@@ -256,6 +283,12 @@ pub enum Refusal {
     /// An amount is not above 0, or too large.
     #[error("an amount must lie in 1..{MAX_AMOUNT_TOKENS}")]
     BadAmount,
+    /// The generation was not charged: it runs, or has failed.
+    #[error("the generation was not charged")]
+    NotCharged,
+    /// All that the generation cost were plan tokens of a cycle that is over.
+    #[error("the generation cost plan tokens alone, whose cycle is over: they have expired, and do not come back")]
+    ChargeExpired,
     /// The bucket is not as it was seen: look again.
     #[error("the account's tokens have moved meanwhile")]
     Moved,
@@ -275,6 +308,17 @@ pub struct Resolved {
     pub tokens_spent: i64,
     /// What the account can spend now.
     pub balance_tokens: i64,
+}
+
+/// What came back of a charge, now or at an earlier time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refunded {
+    /// NeuralBox tokens that came back, each to its bucket.
+    pub split: Split,
+    /// Plan tokens that did not, for their cycle was over.
+    pub expired_tokens: i64,
+    /// Whether this command did it; a repeat changes nothing.
+    pub is_first: bool,
 }
 
 /// Tokens that were set aside, and how the account stands then.
@@ -297,6 +341,8 @@ pub enum Outcome {
     Bound(GenerationId),
     /// A hold has ended.
     Resolved(Resolved),
+    /// A charge has gone back.
+    Refunded(Refunded),
     /// Nothing more to say: done, or done before.
     Done,
 }

@@ -11,7 +11,7 @@ pub enum Leg {
     Plan,
     /// The account's permanent tokens, held ones included.
     Permanent,
-    /// Where tokens go that bought a generation.
+    /// Where tokens go that bought a generation, and where they come from when that is given back.
     Spent,
     /// Where tokens go whose cycle has ended.
     Expired,
@@ -74,11 +74,17 @@ pub enum Reason {
     TradeInReturn,
     /// What of newly given tokens paid a debt; the source is that of the tokens.
     DebtRecovery,
+    /// Permanent tokens that an operator has taken away; the source is the decision.
+    Take,
+    /// Permanent tokens that an operator gives back for a completed generation; the source is the generation.
+    ChargeRefund,
+    /// As [`Self::ChargeRefund`], plan tokens. A reason of its own, for both leave the same leg.
+    ChargeRefundPlan,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Allowance,
         Self::Starter,
         Self::Grant,
@@ -92,6 +98,9 @@ impl Reason {
         Self::TradeIn,
         Self::TradeInReturn,
         Self::DebtRecovery,
+        Self::Take,
+        Self::ChargeRefund,
+        Self::ChargeRefundPlan,
     ];
 
     /// Its name in the database.
@@ -110,6 +119,9 @@ impl Reason {
             Self::TradeIn => "trade_in",
             Self::TradeInReturn => "trade_in_return",
             Self::DebtRecovery => "debt_recovery",
+            Self::Take => "take",
+            Self::ChargeRefund => "charge_refund",
+            Self::ChargeRefundPlan => "charge_refund_plan",
         }
     }
 

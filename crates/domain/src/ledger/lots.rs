@@ -31,6 +31,8 @@ pub struct LotChange {
 #[derive(Clone, Debug)]
 pub struct Lots {
     lots: Vec<Lot>,
+    /// NeuralBox tokens of each that generations have used.
+    spent_tokens: Vec<i64>,
     /// Before this place nothing is free.
     oldest: usize,
     refunded: BTreeMap<i64, i64>,
@@ -49,7 +51,8 @@ impl Lots {
             amount_tokens: entry.amount_tokens,
             free_tokens: entry.amount_tokens,
         });
-        Self { lots: lots.collect(), oldest: 0, refunded }
+        let lots: Vec<Lot> = lots.collect();
+        Self { spent_tokens: vec![0; lots.len()], lots, oldest: 0, refunded }
     }
 
     /// The lots as they are.
@@ -67,7 +70,8 @@ impl Lots {
                 let change = self.place_of(entry).and_then(|place| self.move_free(place, amount));
                 (change.into_iter().collect(), 0)
             }
-            (Leg::Permanent, Leg::Spent) => self.take_oldest(amount),
+            (Leg::Permanent, Leg::Spent) => self.spend_oldest(amount),
+            (Leg::Spent, Leg::Permanent) => (self.unspend_newest(amount), 0),
             (Leg::Permanent, _) => {
                 let own = self.place_of(entry);
                 match own.and_then(|place| self.move_free(place, amount.saturating_neg())) {
@@ -99,6 +103,35 @@ impl Lots {
             }
         }
         (changes, rest)
+    }
+
+    fn spend_oldest(&mut self, amount: i64) -> (Vec<LotChange>, i64) {
+        let (changes, rest) = self.take_oldest(amount);
+        for change in &changes {
+            if let Some(spent) = self.spent_tokens.get_mut(change.place) {
+                *spent = spent.saturating_add(change.taken());
+            }
+        }
+        (changes, rest)
+    }
+
+    /// Gives a charge back: what was spent last comes back first. What no lot is known to have spent yet, by the clocks of
+    /// two processes, goes to the oldest, from which it will be taken.
+    fn unspend_newest(&mut self, amount: i64) -> Vec<LotChange> {
+        let (mut changes, mut rest) = (Vec::new(), amount);
+        for place in (0..self.lots.len()).rev() {
+            let Some(spent) = self.spent_tokens.get_mut(place) else { continue };
+            let returned = rest.min(*spent);
+            if returned > 0 {
+                *spent = spent.saturating_sub(returned);
+                rest = rest.saturating_sub(returned);
+                changes.extend(self.move_free(place, returned));
+            }
+        }
+        if rest > 0 {
+            changes.extend(self.move_free(0, rest));
+        }
+        changes
     }
 
     /// The lot that an entry names: a payment's by its refund, or its own source's.

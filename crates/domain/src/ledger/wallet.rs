@@ -50,6 +50,8 @@ pub struct Wallet {
     pub cycle: Option<Cycle>,
     /// What was begun of late.
     pub rate: RateWindows,
+    /// Whether somebody hears what becomes of its generations.
+    pub listens: bool,
 }
 
 impl Wallet {
@@ -64,6 +66,7 @@ impl Wallet {
             owed_tokens: 0,
             cycle: None,
             rate: RateWindows::default(),
+            listens: false,
         }
     }
 

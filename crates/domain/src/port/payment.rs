@@ -193,6 +193,8 @@ pub enum Notification {
     PaymentMoved {
         /// The service's id of the payment.
         gateway_id: String,
+        /// Our reference, where the message has one.
+        reference: Option<String>,
     },
     /// A refund may have moved; as above.
     RefundMoved {

@@ -7,6 +7,8 @@ use serde_json::Value;
 /// What functions to call count against a model's `max_input_chars` beside their own words: vendors put up to some 350
 /// tokens of instructions before them.
 const TOOLS_COUNT_AS_CHARS: i64 = 200;
+/// What each function, each call and each result of one counts beside its words, for what vendors put around it.
+const ITEM_COUNTS_AS_CHARS: i64 = 20;
 
 /// A conversation with all that can be asked for in one, each part of it read and found right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,11 +36,14 @@ impl ChatOptions {
     /// What it counts against `max_input_chars`.
     pub fn input_chars(&self) -> i64 {
         let tools = self.tools.iter().map(Tool::input_chars).fold(0, i64::saturating_add);
-        let around = if self.tools.is_empty() { 0 } else { TOOLS_COUNT_AS_CHARS };
+        // Where a vendor has no mode for JSON, the answer is asked for as a function's arguments.
+        let has_functions = !self.tools.is_empty() || self.format != ResponseFormat::Text;
+        let around = if has_functions { TOOLS_COUNT_AS_CHARS } else { 0 };
         let format = match &self.format {
-            ResponseFormat::Text | ResponseFormat::JsonObject => 0,
+            ResponseFormat::Text => 0,
+            ResponseFormat::JsonObject => ITEM_COUNTS_AS_CHARS,
             ResponseFormat::JsonSchema(JsonSchema { name, description, schema, .. }) => {
-                chars_of([name, description.as_deref().unwrap_or_default(), &schema.to_string()])
+                item_chars([name, description.as_deref().unwrap_or_default(), &schema.to_string()])
             }
         };
         tools.saturating_add(around).saturating_add(format)
@@ -61,7 +66,7 @@ pub struct Tool {
 impl Tool {
     fn input_chars(&self) -> i64 {
         let description = self.description.as_deref().unwrap_or_default();
-        chars_of([&self.name, description, &self.parameters.to_string()])
+        item_chars([&self.name, description, &self.parameters.to_string()])
     }
 }
 
@@ -116,12 +121,6 @@ pub struct FunctionCall {
     pub signature: Option<String>,
 }
 
-impl FunctionCall {
-    pub(super) fn input_chars(&self) -> i64 {
-        chars_of([&self.name, &self.arguments, self.signature.as_deref().unwrap_or_default()])
-    }
-}
-
 /// A call under the name by which its result is known. The name is ours, not the vendor's, so that a conversation can go
 /// on at another.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -131,6 +130,13 @@ pub struct ToolCall {
     /// What is to be called.
     #[serde(flatten)]
     pub function: FunctionCall,
+}
+
+impl ToolCall {
+    pub(super) fn input_chars(&self) -> i64 {
+        let FunctionCall { name, arguments, signature } = &self.function;
+        item_chars([&self.id, name, arguments, signature.as_deref().unwrap_or_default()])
+    }
 }
 
 /// What a call gave.
@@ -144,6 +150,12 @@ pub struct ToolResult {
     pub text: String,
 }
 
-fn chars_of(texts: [&str; 3]) -> i64 {
-    texts.into_iter().map(count_chars).fold(0, i64::saturating_add)
+impl ToolResult {
+    pub(super) fn input_chars(&self) -> i64 {
+        item_chars([&self.call_id, &self.name, &self.text])
+    }
+}
+
+fn item_chars<const N: usize>(texts: [&str; N]) -> i64 {
+    texts.into_iter().map(count_chars).fold(ITEM_COUNTS_AS_CHARS, i64::saturating_add)
 }

@@ -3,10 +3,12 @@
 mod adjusting;
 mod admission;
 mod model;
+mod operator;
 mod simulation;
 mod store;
 
 use domain::{
+    catalog::Category,
     id::{AccountId, CycleId, GenerationId, GrantId, KeyId, NodeId},
     ledger::{
         Command, Cycle, EndedHold, Failure, HoldRequest, Leg, MAX_AMOUNT_TOKENS, OpenCycle, Outcome,
@@ -33,7 +35,8 @@ fn request(account_id: AccountId, generation: i64, price_tokens: i64) -> HoldReq
         generation_id: GenerationId(generation),
         price_tokens,
         model_slug: "gpt-5".to_owned(),
-        key_id: KeyId(1),
+        category: Category::Text,
+        key_id: Some(KeyId(1)),
         node_id: NodeId(1),
         created_at: at(0),
         deadline_at: at(i64::MAX),
@@ -41,6 +44,7 @@ fn request(account_id: AccountId, generation: i64, price_tokens: i64) -> HoldReq
         key_budget_tokens: None,
         binding: None,
         vendor_cost_micro_usd: None,
+        webhook_url: None,
     }
 }
 

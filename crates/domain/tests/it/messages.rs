@@ -301,12 +301,12 @@ fn functions_count_against_the_limit_on_input() {
         let expected: &[&str] = if fits { &[] } else { &["messages"] };
         assert_eq!(chat("gpt-5", messages, &options), expected, "{said} {called} {gave} {described}");
     };
-    // One for each name, two for the empty schema, and 200 around it all.
-    check(2_000, 1_000, 1_000, 1_796, true);
-    check(2_001, 1_000, 1_000, 1_796, false);
-    check(2_000, 1_001, 1_000, 1_796, false);
-    check(2_000, 1_000, 1_001, 1_796, false);
-    check(2_000, 1_000, 1_000, 1_797, false);
+    // One for each name of a function and of a call, two for the empty schema, 20 for each of the three, and 200 around it all.
+    check(2_000, 1_000, 1_000, 1_733, true);
+    check(2_001, 1_000, 1_000, 1_733, false);
+    check(2_000, 1_001, 1_000, 1_733, false);
+    check(2_000, 1_000, 1_001, 1_733, false);
+    check(2_000, 1_000, 1_000, 1_734, false);
     let schema = JsonSchema {
         name: "s".to_owned(),
         description: None,
@@ -315,4 +315,9 @@ fn functions_count_against_the_limit_on_input() {
     };
     let options = ChatOptions { format: ResponseFormat::JsonSchema(schema), ..ChatOptions::default() };
     assert_eq!(chat("gpt-5", vec![Message::text(Role::User, "Hello.")], &options), ["messages"]);
+    // What asks for JSON is a function at some vendors.
+    let options = ChatOptions { format: ResponseFormat::JsonObject, ..ChatOptions::default() };
+    let saying = |chars: usize| vec![Message::text(Role::User, "x".repeat(chars))];
+    assert_eq!(chat("gpt-5", saying(5_780), &options), Vec::<String>::new());
+    assert_eq!(chat("gpt-5", saying(5_781), &options), ["messages"]);
 }

@@ -108,7 +108,7 @@ impl Attempt<'_> {
                 self.found_answer(answer, params).await
             }
             Work::Media(call) => {
-                let input_audio_ms = files::input_audio_ms(&call).await;
+                let input_audio_ms = files::input_audio_ms(&call);
                 let product = match self.unless_stopped(self.client.make(&call)).await?? {
                     Made::Done(product) => product,
                     Made::Job(job) => self.follow(&call, job).await?,

@@ -49,6 +49,7 @@ fn settings(folder: &TempDir) -> Settings {
     settings.sandbox.folder = Some(folder.path().join("sandbox"));
     settings.files.url = folder.path().join("files").display().to_string();
     settings.server.scratch_dir = Some(folder.path().join("scratch"));
+    settings.auth.secret = Some("the demo forgets all it was told".into());
     settings.server.bind = SocketAddr::from(([127, 0, 0, 1], 0));
     settings
 }

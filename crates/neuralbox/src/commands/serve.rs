@@ -3,9 +3,10 @@
 use super::Error;
 use crate::{
     logging, sandbox_folder,
-    settings::{self, Settings},
+    settings::{self, Settings, SettingsError},
     signals, wiring,
 };
+use api::HttpSettings;
 use app::App;
 use sandbox::{Options, Sandbox};
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
@@ -14,7 +15,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) async fn run(settings: Settings, sandbox: bool, no_worker: bool) -> Result<ExitCode, Error> {
-    logging::start(&settings.log)?;
+    let _traces = logging::start_traced(&settings.log)?;
     let stop = signals::stop_token()?;
     let service = Service::start(settings, sandbox, no_worker).await?;
     tracing::info!("serving on {}", service.url());
@@ -30,6 +31,7 @@ pub(crate) struct Service {
     pub(crate) app: App,
     listener: TcpListener,
     addr: SocketAddr,
+    http: HttpSettings,
     sandbox: Option<Sandbox>,
     no_worker: bool,
 }
@@ -41,8 +43,7 @@ impl Service {
         settings::catalog(&settings)?;
         wiring::client(&settings)?;
         let bind = settings.server.bind;
-        let listener =
-            TcpListener::bind(bind).await.map_err(|error| cannot_bind("server.bind", bind, &error))?;
+        let listener = listen("server.bind", bind).await?;
         let addr = listener.local_addr()?;
         let storage = wiring::connect(&settings, wiring::clock()).await?;
         let sandbox = if sandbox { Some(start_sandbox(&mut settings, &storage, addr).await?) } else { None };
@@ -53,7 +54,8 @@ impl Service {
         let mode = if is_sandbox { Mode::Sandbox } else { Mode::Live };
         wiring::ensure_mode(&storage, mode).await?;
         app.register_node().await?;
-        Ok(Self { app, addr, listener, sandbox, no_worker })
+        let http = wiring::http(&settings)?;
+        Ok(Self { app, addr, listener, http, sandbox, no_worker })
     }
 
     /// Where the API is.
@@ -70,7 +72,9 @@ impl Service {
             beside.spawn(billing_worker::work(self.app.clone(), background.clone()));
         }
         let stopped = stop.clone();
-        let server = api::serve(self.listener, self.app.clone(), async move { stopped.cancelled().await });
+        let server = api::serve(self.listener, self.app.clone(), self.http, async move {
+            stopped.cancelled().await;
+        });
         let server = tokio::spawn(server);
         let abort = server.abort_handle();
         stop.cancelled().await;
@@ -85,7 +89,7 @@ impl Service {
             sandbox.stop().await;
         }
         match served {
-            Ok(Ok(served)) => Ok(served?),
+            Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Error::Other(error.to_string())),
             Err(_) => Ok(()),
         }
@@ -102,12 +106,14 @@ async fn start_sandbox(
     let folder = sandbox_folder::open(settings, storage).await?;
     let options =
         Options { notifications: wiring::sandbox_notifications(addr), folder, ..Options::default() };
-    let sandbox = Sandbox::start_with(bind, options).await;
-    let sandbox = sandbox.map_err(|error| cannot_bind("sandbox.bind", bind, &error))?;
+    let sandbox = Sandbox::start_on(listen("sandbox.bind", bind).await?, options);
+    let sandbox = sandbox.map_err(|error| Error::Other(format!("the sandbox does not start: {error}")))?;
     wiring::use_sandbox(settings, &sandbox);
     Ok(sandbox)
 }
 
-fn cannot_bind(setting: &str, addr: SocketAddr, error: &std::io::Error) -> Error {
-    Error::Other(format!("setting {setting}: cannot listen on {addr}: {error}"))
+/// A listener on the address that `setting` names.
+pub(super) async fn listen(setting: &str, addr: SocketAddr) -> Result<TcpListener, Error> {
+    let listener = TcpListener::bind(addr).await;
+    listener.map_err(|error| SettingsError::bad(setting, format!("cannot listen on {addr}: {error}")).into())
 }

@@ -4,8 +4,8 @@ use super::{Settings, SettingsError};
 use std::ops::RangeInclusive;
 
 const HOUR_MS: i64 = 3_600_000;
-const KIB: i64 = 1_024;
-const MIB: i64 = 1_024 * KIB;
+pub(super) const KIB: i64 = 1_024;
+pub(super) const MIB: i64 = 1_024 * KIB;
 const GIB: i64 = 1_024 * MIB;
 /// A time that a generation may take.
 pub(super) const GENERATION_MS: RangeInclusive<i64> = 1_000..=HOUR_MS;
@@ -86,6 +86,6 @@ fn generation(settings: &Settings) -> Vec<Row> {
 }
 
 /// What is larger than any range stays so.
-fn whole(value: impl TryInto<i64>) -> i64 {
+pub(super) fn whole(value: impl TryInto<i64>) -> i64 {
     value.try_into().unwrap_or(i64::MAX)
 }

@@ -38,6 +38,14 @@ fn a_bad_setting_is_named() {
     check("[client]\nbreaker_open_ms = 3_600_001\n", &[], "client.breaker_open_ms");
     check("", &[("NEURALBOX__SERVER__PUBLIC_URL", "ftp://x")], "server.public_url");
     check("", &[("NEURALBOX__LOG__FORMAT", "xml")], "log.format");
+    check("[worker]\nbind = \"everywhere\"\n", &[], "worker.bind");
+    for url in
+        ["collector:4318", "grpc://collector:4317", "http://", "http://me:word@host", "http://host/?a=b"]
+    {
+        check("", &[("NEURALBOX__LOG__OTLP_URL", url)], "log.otlp_url");
+    }
+    check("", &[("NEURALBOX__AUTH__SECRET", "too short")], "auth.secret");
+    check("[server]\ntrusted_proxies = \"10.0.0.0/40\"\n", &[], "server.trusted_proxies");
     check("[server]\nbind = \"127.0.0.1:1\n", &[], "--config");
 }
 
@@ -59,6 +67,17 @@ fn numbers_have_their_ranges() {
         ("generation.answer_timeout_ms.text", "999", "3600001"),
         ("generation.answer_timeout_ms.music", "999", "3600001"),
         ("generation.job_timeout_ms", "999", "3600001"),
+        ("webhooks.timeout_ms", "99", "30001"),
+        ("webhooks.endpoints_per_account", "-1", "1001"),
+        ("webhooks.sent_at_once", "0", "1001"),
+        ("webhooks.sent_at_once_per_host", "0", "1001"),
+        ("auth.session_days", "0", "367"),
+        ("auth.max_attempts", "0", "10001"),
+        ("auth.password_memory_kib", "7", "1048577"),
+        ("auth.password_passes", "0", "101"),
+        ("auth.passwords_at_once", "0", "65"),
+        ("limits.public_per_minute", "0", "1000001"),
+        ("limits.sign_in_per_minute", "0", "1000001"),
     ] {
         check(setting, too_little);
         check(setting, too_much);
@@ -98,9 +117,11 @@ fn models_are_changed_one_by_one() {
 
 #[test]
 fn secrets_do_not_show() {
-    let planted = "planted-secret-0123456789";
+    let planted = "planted-secret-0123456789-0123456789";
     let environment =
-        [("NEURALBOX__PROVIDERS__OPENAI__API_KEY", planted), ("NEURALBOX__DATABASE__URL", planted)];
+        ["PROVIDERS__OPENAI__API_KEY", "DATABASE__URL", "AUTH__SECRET", "AUTH__TELEGRAM_BOT_TOKEN"];
+    let environment = environment.map(|name| format!("{PREFIX}{SEPARATOR}{name}"));
+    let environment = environment.each_ref().map(|name| (name.as_str(), planted));
     let settings = read("", &environment).unwrap();
     assert!(!format!("{settings:?}").contains(planted));
     let broken = format!("[providers.openai]\napi_key = \"{planted}\n");

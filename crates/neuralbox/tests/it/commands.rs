@@ -4,12 +4,7 @@ use crate::installation::Installation;
 use serde_json::{Value, json};
 use testkit::{Backend, TestDatabase};
 
-testkit::on_each_database!(
-    accounts_and_keys,
-    the_ledger_is_verified,
-    the_report_adds_up,
-    doctor_names_what_is_wrong
-);
+testkit::on_each_database!(accounts_and_keys, the_ledger_is_verified, the_report_adds_up,);
 
 #[tokio::test]
 async fn every_command_explains_itself() {
@@ -177,44 +172,4 @@ async fn the_report_adds_up(database: TestDatabase) {
     let said = report(&["--json"]);
     assert_eq!(said.code, Some(1));
     assert_eq!(said.json()["problems"][0]["message"], "permanent tokens: wallet 6, entries 5");
-}
-
-async fn doctor_names_what_is_wrong(database: TestDatabase) {
-    let installation = Installation::new(database).with("NEURALBOX__PROVIDERS__OPENAI__API_KEY", "a-key");
-    let found = installation.json(&["doctor", "--json"]);
-    assert_eq!(found["healthy"], true, "{found:#}");
-    let about = |found: &Value, about: &str| -> Vec<String> {
-        let findings = found["findings"].as_array().unwrap().iter();
-        let findings = findings.filter(|finding| finding["about"] == about);
-        findings.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect()
-    };
-    assert!(about(&found, "provider anthropic")[0].contains("NEURALBOX__PROVIDERS__ANTHROPIC__API_KEY"));
-    assert!(!about(&found, "provider openai").iter().any(|message| message.contains("has no key")));
-    assert!(about(&found, "model dall-e-3")[0].contains("models.dall-e-3.upstream"), "{found:#}");
-    assert_eq!(about(&found, "database"), Vec::<String>::new());
-    assert!(about(&found, "model nano-banana-pro")[0].contains("no limit brings it under the price"));
-    let music = &about(&found, "model elevenlabs-music")[0];
-    assert!(music.contains("params.duration.max would have to be at most 78"), "{music}");
-    assert_eq!(about(&found, "model whisper"), Vec::<String>::new());
-
-    // Luma fetches what goes in by itself, which it can from an address that all can reach.
-    let installation = installation.with("NEURALBOX__PROVIDERS__LUMA__API_KEY", "a-key");
-    let luma = |found: &Value| about(found, "provider luma").join("; ");
-    assert!(luma(&installation.json(&["doctor", "--json"])).contains("luma-ray2 with image_url"));
-    let installation = installation.with("NEURALBOX__SERVER__PUBLIC_URL", "http://box.internal");
-    assert!(luma(&installation.json(&["doctor", "--json"])).contains("server.public_url is private"));
-    let installation = installation.with("NEURALBOX__SERVER__PUBLIC_URL", "https://example.org");
-    assert_eq!(luma(&installation.json(&["doctor", "--json"])), "");
-
-    let installation = installation.with("NEURALBOX__MODELS__WHISPER__MAX_AUDIO_S", "600");
-    let found = installation.json(&["doctor", "--json"]);
-    let whisper = &about(&found, "model whisper")[0];
-    assert!(whisper.contains("60000 micro-dollars"), "{whisper}");
-    assert!(whisper.contains("max_audio_s would have to be at most 360"), "{whisper}");
-
-    let nowhere = installation.with("NEURALBOX__DATABASE__URL", "sqlite:///nowhere/at/all.db");
-    let said = nowhere.run(&["doctor", "--json"]);
-    assert_eq!(said.code, Some(1), "{said:?}");
-    let found = said.json();
-    assert_eq!((&found["healthy"], about(&found, "database").len()), (&json!(false), 1));
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use testkit::{Reply, TestDatabase};
+use testkit::{Reply, TestDatabase, within};
 
 /// How long a process may take for what it does at once.
 const SOON: Duration = Duration::from_secs(20);
@@ -121,17 +121,21 @@ impl Installation {
 
     /// Starts a server, and waits until it listens.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
-        self.serve_heard(arguments, true)
+        self.start(&[&["serve"], arguments].concat(), true)
+    }
+
+    /// Starts a worker that has an address, and waits until it listens.
+    pub(crate) fn work(&self) -> Server {
+        self.start(&["worker"], true)
     }
 
     /// The same for a server whose output nobody reads any more once it listens.
     pub(crate) fn serve_unheard(&self, arguments: &[&str]) -> Server {
-        self.serve_heard(arguments, false)
+        self.start(&[&["serve"], arguments].concat(), false)
     }
 
-    fn serve_heard(&self, arguments: &[&str], is_heard: bool) -> Server {
-        let arguments = [&["serve"], arguments].concat();
-        let mut command = self.command(&arguments);
+    fn start(&self, arguments: &[&str], is_heard: bool) -> Server {
+        let mut command = self.command(arguments);
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, urls) = mpsc::channel();
         let mut stdout = process.stdout.take().unwrap();
@@ -231,17 +235,8 @@ impl Server {
 
     /// Waits for the process to end by itself, and gives its exit status and what it said.
     pub(crate) async fn ended(mut self) -> (Option<i32>, String) {
-        let waiting = async {
-            let mut looks = tokio::time::interval(Duration::from_millis(10));
-            loop {
-                looks.tick().await;
-                if let Some(status) = self.process.try_wait().unwrap() {
-                    return status.code();
-                }
-            }
-        };
-        let code = tokio::time::timeout(SOON, waiting).await.expect("the process ends");
-        (code, self.reading.take().unwrap().join().unwrap())
+        let status = within(SOON, async || self.process.try_wait().unwrap()).await;
+        (status.code(), self.reading.take().unwrap().join().unwrap())
     }
 }
 

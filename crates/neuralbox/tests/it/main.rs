@@ -7,12 +7,17 @@
 )]
 
 mod attempt;
+mod clients;
 mod commands;
 mod demo;
+mod doctor;
 mod installation;
 mod openai_clients;
+mod openapi;
 mod payments;
 mod restart;
 mod secrets;
 mod serve;
 mod settings;
+mod traces;
+mod worker;

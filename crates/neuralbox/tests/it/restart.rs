@@ -4,7 +4,7 @@ use crate::installation::{Installation, Server};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::{net::TcpListener, time::Duration};
-use testkit::TestDatabase;
+use testkit::{TestDatabase, within};
 
 testkit::on_each_database!(
     a_job_goes_on_after_a_crash,
@@ -20,20 +20,6 @@ const DONE_WITHIN: Duration = Duration::from_secs(90);
 fn installation(database: TestDatabase) -> Installation {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     Installation::new(database).with("NEURALBOX__SANDBOX__BIND", &free.to_string())
-}
-
-/// Looks until `what` is there.
-async fn until<T>(what: impl AsyncFn() -> Option<T>) -> T {
-    let looking = async {
-        let mut looks = tokio::time::interval(Duration::from_millis(100));
-        loop {
-            looks.tick().await;
-            if let Some(found) = what().await {
-                return found;
-            }
-        }
-    };
-    tokio::time::timeout(DONE_WITHIN, looking).await.expect("it comes")
 }
 
 async fn record(server: &Server, key: &str, id: &Value) -> Value {
@@ -60,7 +46,8 @@ async fn a_job_goes_on_after_a_crash(database: TestDatabase) {
     for model in ["photon-1", "flux-1.1-pro", "midjourney-v6"] {
         let body = json!({ "model": model, "prompt": "A lighthouse" });
         let id = server.ask(Method::POST, "/generate", &key, Some(&body)).await.expect(202)["id"].take();
-        until(async || is_at_its_vendor(&installation, &server, &key, &id).await.then_some(())).await;
+        within(DONE_WITHIN, async || is_at_its_vendor(&installation, &server, &key, &id).await.then_some(()))
+            .await;
         started.push(id);
     }
     server.kill();
@@ -72,7 +59,7 @@ async fn a_job_goes_on_after_a_crash(database: TestDatabase) {
     for id in &started {
         let ended =
             async || Some(record(&server, &key, id).await).filter(|record| record["status"] != "pending");
-        let done = until(ended).await;
+        let done = within(DONE_WITHIN, ended).await;
         assert_eq!(done["status"], "completed", "{done}");
         price_tokens += done["tokens_spent"].as_i64().unwrap();
     }
@@ -95,7 +82,8 @@ async fn a_payment_is_confirmed_after_a_crash(database: TestDatabase) {
     testkit::send(server.http.post(format!("{page}/succeed"))).await.expect(200);
     server.kill();
     let server = installation.serve(&["--sandbox"]);
-    let after = until(async || Some(server.balance(&key).await).filter(|after| *after != before)).await;
+    let after =
+        within(DONE_WITHIN, async || Some(server.balance(&key).await).filter(|after| *after != before)).await;
     let payments = server.ask(Method::GET, "/billing/payments", &key, None).await.expect(200);
     let [payment] = payments["items"].as_array().unwrap().as_slice() else { panic!("{payments}") };
     assert_eq!(payment["status"], "succeeded", "{payment}");

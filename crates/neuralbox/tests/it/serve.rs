@@ -4,7 +4,7 @@ use crate::installation::{Installation, Server};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::TestDatabase;
+use testkit::{TestDatabase, within};
 
 testkit::on_each_database!(
     a_hold_does_not_outlive_a_crash,
@@ -43,13 +43,7 @@ async fn a_hold_does_not_outlive_a_crash(database: TestDatabase) {
     assert_eq!((&report["clean"], &report["open_holds"]), (&json!(true), &json!(1)));
 
     let server = installation.serve(&["--sandbox"]);
-    let released = async {
-        let mut looks = tokio::time::interval(Duration::from_millis(100));
-        while server.balance(&key).await != 1_498 {
-            looks.tick().await;
-        }
-    };
-    tokio::time::timeout(GONE_WITHIN, released).await.expect("the hold is gone");
+    within(GONE_WITHIN, async || (server.balance(&key).await == 1_498).then_some(())).await;
     let record = server.ask(Method::GET, &format!("/generate/{id}"), &key, None).await.expect(200);
     assert_eq!((&record["status"], &record["tokens_spent"]), (&json!("failed"), &json!(0)));
     let report = installation.json(&["ledger", "verify", "--json"]);

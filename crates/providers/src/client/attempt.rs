@@ -8,7 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 use domain::port::{Answer, Call, ProviderError, ProviderErrorKind};
-use http::{HeaderMap, Method, header::CONTENT_TYPE};
+use http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE};
 use std::{error::Error, fmt::Display, time::Duration};
 
 /// Bytes that are read of an error's body: more than any vendor has to say.
@@ -147,8 +147,8 @@ pub(super) async fn refusal(
     let response = adapter::Response { status, body };
     let mut error = vendor.adapter.decode_error(&response);
     error.retry_after_ms = error.retry_after_ms.or_else(|| retry::retry_after_ms(&headers));
-    // Nobody charges for what he turns down as wrong.
-    error.is_free |= status.is_client_error();
+    // Nobody charges for what he turns down as wrong. One who says that it took too long may have begun.
+    error.is_free |= status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT;
     let trouble = retry::trouble_of_refusal(&error, status, &headers, &response.body);
     Failure { error, trouble }
 }

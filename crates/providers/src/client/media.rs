@@ -6,7 +6,10 @@ use super::{
     body,
     retry::Patience,
 };
-use crate::adapter::{AnswerForm, Exchange, MediaAdapter, Repeat, Reply, ReplyBody, Request, Step};
+use crate::{
+    adapter::{AnswerForm, Exchange, MediaAdapter, Repeat, Reply, ReplyBody, Request, Step},
+    repeat::Trouble,
+};
 use domain::{
     media::{JobState, Made, MediaCall},
     port::{ProviderError, ProviderErrorKind},
@@ -46,17 +49,16 @@ impl MediaRun<'_> {
     pub(super) async fn cancel(self, state: &JobState) -> Result<bool, ProviderError> {
         let Some(request) = self.adapter.cancel(self.call, state)? else { return Ok(false) };
         let (repeat, answer) = (Repeat::Harmless, AnswerForm::Memory);
-        self.exchange(&Exchange { request, state: JobState::default(), repeat, answer }).await?;
-        Ok(true)
+        let exchange = Exchange { request, state: JobState::default(), repeat, answer };
+        self.exchange(&exchange, |_| Ok(true)).await
     }
 
     /// `has_begun` says whether the vendor is at work that it may charge for.
     async fn run(self, first: Exchange, mut has_begun: bool) -> Result<Made, ProviderError> {
         let mut exchange = first;
         for _ in 0..MAX_EXCHANGES {
-            let answered = self.exchange(&exchange).await;
-            let reply = answered.map_err(|error| self.priced(error, has_begun))?;
-            let step = self.adapter.next(self.call, &exchange.state, &reply);
+            let next = |reply| self.adapter.next(self.call, &exchange.state, &reply);
+            let step = self.exchange(&exchange, next).await;
             match step.map_err(|error| self.priced(error, has_begun))? {
                 Step::Send(next) => {
                     has_begun |= exchange.repeat == Repeat::Billable;
@@ -79,11 +81,17 @@ impl MediaRun<'_> {
         ProviderError { is_free, ..error }
     }
 
-    async fn exchange(&self, exchange: &Exchange) -> Result<Reply, ProviderError> {
+    /// What `read` makes of the answer.
+    async fn exchange<T>(
+        &self,
+        exchange: &Exchange,
+        read: impl Fn(Reply) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
         let mut patience = Patience::new(self.settings, self.vendor.adapter.vendor(), self.deadline);
         loop {
-            match self.attempt(&exchange.request, exchange.answer).await {
-                Ok(reply) => return Ok(reply),
+            let answered = self.attempt(&exchange.request, exchange.answer).await;
+            match answered.and_then(|reply| read(reply).map_err(within_answer)) {
+                Ok(read) => return Ok(read),
                 Err(failure) => patience.wait_after(failure, exchange.repeat).await?,
             }
         }
@@ -129,4 +137,12 @@ impl MediaRun<'_> {
         file.flush().await.map_err(|error| body::local(&error))?;
         Ok(path)
     }
+}
+
+/// Trouble that the vendor tells in an answer of status 2xx. Being told to slow down is being turned away, as it is under a
+/// status of its own; everything else is the vendor's last word.
+fn within_answer(error: ProviderError) -> Failure {
+    let is_turned_away = error.kind == ProviderErrorKind::RateLimited;
+    let trouble = if is_turned_away { Trouble::TurnedAway } else { Trouble::Final };
+    Failure { error, trouble }
 }

@@ -1,23 +1,20 @@
 //! The fetcher as the use-cases know it.
 
-use super::{FetchError, FetchPolicy, Fetcher};
+use super::{FetchError, Fetcher};
 use domain::port::{Fetch, FetchFailure, FetchFailureKind, FetchLimits};
 use reqwest::StatusCode;
 use std::path::Path;
 
 #[async_trait::async_trait]
 impl Fetch for Fetcher {
-    async fn fetch(&self, url: &str, limits: FetchLimits, dest: &Path) -> Result<u64, FetchFailure> {
-        let policy = FetchPolicy { max_bytes: limits.max_bytes, allow_private: limits.allow_private };
-        let fetched = Self::fetch(self, url, policy, dest).await;
-        fetched
-            .map(|fetched| fetched.bytes)
-            .map_err(|error| FetchFailure { kind: kind(&error), message: message(&error) })
+    async fn fetch(&self, url: &str, limits: FetchLimits, dest: &Path) -> Result<(), FetchFailure> {
+        let fetched = Self::fetch(self, url, limits, dest).await;
+        fetched.map_err(|error| FetchFailure { kind: kind(&error), message: message(&error) })
     }
 }
 
 /// What may be told to whoever named the address: why a host cannot be reached is for operators.
-fn message(error: &FetchError) -> String {
+pub(super) fn message(error: &FetchError) -> String {
     match error {
         FetchError::Unreachable(cause) => {
             tracing::info!(cause, "a host cannot be reached");

@@ -5,8 +5,8 @@ use reqwest::Response;
 use std::path::Path;
 use tokio::{fs::File, io::AsyncWriteExt};
 
-/// Writes an answer's body to `dest`; its size in bytes.
-pub(super) async fn save(mut response: Response, max_bytes: u64, dest: &Path) -> Result<u64, FetchError> {
+/// Writes an answer's body to `dest`.
+pub(super) async fn save(mut response: Response, max_bytes: u64, dest: &Path) -> Result<(), FetchError> {
     let too_large = FetchError::TooLarge { max_bytes };
     if response.content_length().is_some_and(|bytes| bytes > max_bytes) {
         return Err(too_large);
@@ -20,5 +20,5 @@ pub(super) async fn save(mut response: Response, max_bytes: u64, dest: &Path) ->
         file.write_all(&chunk).await?;
     }
     file.flush().await?;
-    Ok(max_bytes - left)
+    Ok(())
 }

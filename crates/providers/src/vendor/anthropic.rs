@@ -48,7 +48,7 @@ impl Adapter for Anthropic {
 
 impl ChatAdapter for Anthropic {
     fn check(&self, call: &Call) -> Vec<FieldError> {
-        options::check(&text_input(call).options)
+        options::check(text_input(call))
     }
 
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
@@ -81,7 +81,7 @@ impl ChatAdapter for Anthropic {
             return Err(error(STATUS_WITHIN_ANSWER, VendorError::parse(&response.body)));
         };
         let is_json = options::is_json(&text_input(call).options);
-        let mut draft = Draft::default();
+        let mut draft = Draft::of(call);
         for block in message.content.unwrap_or_default() {
             match block {
                 Block::Text { text } if !is_json => draft.push(&text, &mut |_| {}),
@@ -100,7 +100,7 @@ impl ChatAdapter for Anthropic {
 
     fn stream_decoder(&self, call: &Call) -> Box<dyn StreamDecoder> {
         let is_json = options::is_json(&text_input(call).options);
-        EventStream::boxed(MessageStream { is_json, ..MessageStream::default() })
+        EventStream::boxed(MessageStream { draft: Draft::of(call), is_json, ..MessageStream::default() })
     }
 }
 

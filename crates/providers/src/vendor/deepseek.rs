@@ -50,7 +50,7 @@ impl ChatAdapter for DeepSeek {
         let options = &input.options;
         // While it thinks, the vendor wants its thoughts back with what a function gave, and clients do not keep them.
         let thinks = call.upstream.params.get("thinking").is_none_or(|thinking| thinking != "disabled");
-        let tools = if thinks { refuse_tools(options) } else { None };
+        let tools = if thinks { refuse_tools(input) } else { None };
         let has_schema = matches!(options.format, ResponseFormat::JsonSchema(_));
         let schema = has_schema.then(|| {
             let error = FieldError::new("response_format.type", "this model does not follow a schema");
@@ -68,12 +68,12 @@ impl ChatAdapter for DeepSeek {
         Ok(CHAT.encode(call, extra))
     }
 
-    fn decode(&self, _: &Call, response: &Response) -> Result<Answer, ProviderError> {
-        CHAT.decode(response)
+    fn decode(&self, call: &Call, response: &Response) -> Result<Answer, ProviderError> {
+        CHAT.decode(call, response)
     }
 
-    fn stream_decoder(&self, _: &Call) -> Box<dyn StreamDecoder> {
-        CHAT.stream_decoder()
+    fn stream_decoder(&self, call: &Call) -> Box<dyn StreamDecoder> {
+        CHAT.stream_decoder(call)
     }
 }
 

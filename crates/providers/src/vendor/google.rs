@@ -60,7 +60,9 @@ impl ChatAdapter for Google {
     fn encode(&self, call: &Call) -> Result<Request, ProviderError> {
         let input = text_input(call);
         let mut contents = Vec::with_capacity(input.messages.len());
-        for (role, parts) in alternating(&input.messages) {
+        let mut turns = alternating(&input.messages);
+        options::order_results(&mut turns);
+        for (role, parts) in turns {
             let role = if role == Role::Assistant { "model" } else { "user" };
             let mut parts = parts.into_iter().map(part).collect::<Result<Vec<_>, _>>()?;
             options::sign_first_call(&call.upstream.model, &mut parts);
@@ -78,14 +80,14 @@ impl ChatAdapter for Google {
         Ok(Request::post_json(path, &Value::Object(body)))
     }
 
-    fn decode(&self, _: &Call, response: &Response) -> Result<Answer, ProviderError> {
-        let mut draft = Draft::default();
+    fn decode(&self, call: &Call, response: &Response) -> Result<Answer, ProviderError> {
+        let mut draft = Draft::of(call);
         read(&response.body, &mut draft, &mut |_| {})?;
         draft.finish()
     }
 
-    fn stream_decoder(&self, _: &Call) -> Box<dyn StreamDecoder> {
-        EventStream::boxed(ContentStream(Draft::default()))
+    fn stream_decoder(&self, call: &Call) -> Box<dyn StreamDecoder> {
+        EventStream::boxed(ContentStream(Draft::of(call)))
     }
 }
 

@@ -106,15 +106,15 @@ impl ChatAdapter for OpenAi {
 
     fn decode(&self, call: &Call, response: &Response) -> Result<Answer, ProviderError> {
         match Api::of(call)? {
-            Api::Chat => CHAT.decode(response),
-            Api::Responses => openai_responses::decode(response, error_kind),
+            Api::Chat => CHAT.decode(call, response),
+            Api::Responses => openai_responses::decode(call, response, error_kind),
         }
     }
 
     fn stream_decoder(&self, call: &Call) -> Box<dyn StreamDecoder> {
         match Api::of(call) {
-            Ok(Api::Responses) => openai_responses::stream_decoder(error_kind),
-            Ok(Api::Chat) | Err(_) => CHAT.stream_decoder(),
+            Ok(Api::Responses) => openai_responses::stream_decoder(call, error_kind),
+            Ok(Api::Chat) | Err(_) => CHAT.stream_decoder(call),
         }
     }
 }

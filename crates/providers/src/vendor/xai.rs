@@ -58,12 +58,12 @@ impl ChatAdapter for Xai {
         Ok(CHAT.encode(call, Map::from_iter(extra)))
     }
 
-    fn decode(&self, _: &Call, response: &Response) -> Result<Answer, ProviderError> {
-        CHAT.decode(response)
+    fn decode(&self, call: &Call, response: &Response) -> Result<Answer, ProviderError> {
+        CHAT.decode(call, response)
     }
 
-    fn stream_decoder(&self, _: &Call) -> Box<dyn StreamDecoder> {
-        CHAT.stream_decoder()
+    fn stream_decoder(&self, call: &Call) -> Box<dyn StreamDecoder> {
+        CHAT.stream_decoder(call)
     }
 }
 

@@ -1,9 +1,12 @@
 //! An answer that is coming together.
 
-use super::error::{bad_response, stream_cut};
+use super::{
+    error::{bad_response, stream_cut},
+    options::text_input,
+};
 use domain::{
-    port::{Answer, FinishReason, ProviderError, Usage},
-    text::FunctionCall,
+    port::{Answer, Call, FinishReason, ProviderError, Usage},
+    text::{FunctionCall, Role},
 };
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -22,9 +25,19 @@ pub(crate) struct Draft {
     pub(crate) upstream_model: Option<String>,
     /// Why it ended, once it has.
     pub(crate) finish_reason: Option<FinishReason>,
+    /// Whether saying nothing is an answer.
+    may_be_silent: bool,
 }
 
 impl Draft {
+    /// An answer to `call`, of which nothing is known. One that is told where to stop may stop before its first word, and a
+    /// model that has seen what its calls gave may have nothing to add.
+    pub(crate) fn of(call: &Call) -> Self {
+        let input = text_input(call);
+        let follows_results = input.messages.last().is_some_and(|last| last.role == Role::Tool);
+        Self { may_be_silent: !input.options.stop.is_empty() || follows_results, ..Self::default() }
+    }
+
     /// Adds text at the end, and passes it on.
     pub(crate) fn push(&mut self, delta: &str, on_delta: &mut dyn FnMut(&str)) {
         let delta = clean(delta);
@@ -71,14 +84,14 @@ impl Draft {
 
     /// The answer, when it came whole.
     pub(crate) fn finish(self) -> Result<Answer, ProviderError> {
-        let Self { text, calls, usage, upstream_model, finish_reason } = self;
+        let Self { text, calls, usage, upstream_model, finish_reason, may_be_silent } = self;
         let tool_calls = calls.into_values().map(finish_call).collect::<Result<Vec<_>, _>>()?;
         match finish_reason {
             None => Err(bad_response("the answer does not say why it ended")),
             Some(FinishReason::Length) if text.is_empty() && tool_calls.is_empty() => {
                 Err(bad_response("the ceiling on output was reached before there was any text"))
             }
-            Some(_) if text.is_empty() && tool_calls.is_empty() => {
+            Some(_) if text.is_empty() && tool_calls.is_empty() && !may_be_silent => {
                 Err(bad_response("the answer has no text"))
             }
             Some(reason) => {

@@ -49,8 +49,8 @@ impl Dialect {
     }
 
     /// Reads an answer that came whole. Blank lines before it, which keep a connection alive, are nothing to JSON.
-    pub(crate) fn decode(&self, response: &Response) -> Result<Answer, ProviderError> {
-        let mut draft = Draft::default();
+    pub(crate) fn decode(&self, call: &Call, response: &Response) -> Result<Answer, ProviderError> {
+        let mut draft = Draft::of(call);
         self.read(&response.body, &mut draft, &mut |_| {})?;
         draft.finish()
     }
@@ -61,8 +61,8 @@ impl Dialect {
     }
 
     /// A decoder for a streamed answer.
-    pub(crate) fn stream_decoder(&'static self) -> Box<dyn StreamDecoder> {
-        EventStream::boxed(ChatStream { dialect: self, draft: Draft::default(), has_ended: false })
+    pub(crate) fn stream_decoder(&'static self, call: &Call) -> Box<dyn StreamDecoder> {
+        EventStream::boxed(ChatStream { dialect: self, draft: Draft::of(call), has_ended: false })
     }
 
     fn error(&self, status: StatusCode, error: VendorError) -> ProviderError {

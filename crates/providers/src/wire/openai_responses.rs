@@ -110,7 +110,11 @@ fn tool(tool: &Tool) -> Value {
 }
 
 /// Reads an answer that came whole.
-pub(crate) fn decode(response: &Response, error_kind: ErrorKind) -> Result<Answer, ProviderError> {
+pub(crate) fn decode(
+    call: &Call,
+    response: &Response,
+    error_kind: ErrorKind,
+) -> Result<Answer, ProviderError> {
     let value: Value = parse_json(&response.body)?;
     let is_response = value["status"].is_string();
     if !is_response && !value["error"].is_null() {
@@ -119,7 +123,7 @@ pub(crate) fn decode(response: &Response, error_kind: ErrorKind) -> Result<Answe
         return Err(error.into_error(kind, STATUS_WITHIN_ANSWER));
     }
     let response: ResponseObject = parse_json(&response.body)?;
-    let mut draft = Draft::default();
+    let mut draft = Draft::of(call);
     for item in response.output.iter().flatten() {
         for part in item.content.iter().flatten() {
             match part {
@@ -135,8 +139,8 @@ pub(crate) fn decode(response: &Response, error_kind: ErrorKind) -> Result<Answe
 }
 
 /// A decoder for a streamed answer.
-pub(crate) fn stream_decoder(error_kind: ErrorKind) -> Box<dyn StreamDecoder> {
-    EventStream::boxed(ResponseStream { error_kind, draft: Draft::default(), has_ended: false })
+pub(crate) fn stream_decoder(call: &Call, error_kind: ErrorKind) -> Box<dyn StreamDecoder> {
+    EventStream::boxed(ResponseStream { error_kind, draft: Draft::of(call), has_ended: false })
 }
 
 /// Takes over how the response ended.

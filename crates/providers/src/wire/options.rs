@@ -4,7 +4,7 @@ use crate::adapter::rejected;
 use domain::{
     params::FieldError,
     port::{Call, Input, ProviderError},
-    text::{ChatOptions, FunctionCall, JsonSchema, ResponseFormat, TextInput},
+    text::{ChatOptions, FunctionCall, JsonSchema, Part, ResponseFormat, TextInput},
 };
 use serde_json::{Map, Value, json};
 
@@ -34,8 +34,22 @@ pub(crate) fn refuse_stop(options: &ChatOptions) -> Option<FieldError> {
     (!options.stop.is_empty()).then(|| FieldError::new("stop", "this model cannot be told where to stop"))
 }
 
-pub(crate) fn refuse_tools(options: &ChatOptions) -> Option<FieldError> {
-    (!options.tools.is_empty()).then(|| FieldError::new("tools", "this model does not call functions"))
+/// For models that call no functions, and so know nothing of calls in earlier turns either.
+pub(crate) fn refuse_tools(input: &TextInput) -> Option<FieldError> {
+    let field = if input.options.tools.is_empty() { "messages" } else { "tools" };
+    let calls = field == "tools" || has_calls(input);
+    calls.then(|| FieldError::new(field, "this model does not call functions"))
+}
+
+/// For vendors that take calls in earlier turns only beside the functions that there are.
+pub(crate) fn require_tools_for_history(input: &TextInput) -> Option<FieldError> {
+    let message = "this model wants the functions that the messages call";
+    (input.options.tools.is_empty() && has_calls(input)).then(|| FieldError::new("tools", message))
+}
+
+fn has_calls(input: &TextInput) -> bool {
+    let mut parts = input.messages.iter().flat_map(|message| &message.parts);
+    parts.any(|part| matches!(part, Part::ToolCall(_) | Part::ToolResult(_)))
 }
 
 /// For vendors that promise nothing of how arguments follow their schema.

@@ -3,7 +3,6 @@
 use crate::{
     conformance::{KEY, answering, call, call_within, client, good, quick},
     media_subject::{SUBJECTS, fixture, on_disk},
-    raw_server::{RawServer, Then},
     subject::Subject,
 };
 use domain::{
@@ -11,6 +10,7 @@ use domain::{
     port::{Provider, ProviderErrorKind},
 };
 use providers::{Client, ClientSettings, VendorSettings};
+use testkit::{RawServer, Then};
 use wiremock::{Mock, ResponseTemplate, matchers::any};
 
 /// One attempt a call; open after three failures, for as long as any test lasts.

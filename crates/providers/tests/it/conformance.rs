@@ -2,7 +2,6 @@
 
 use crate::{
     errors::TABLES,
-    raw_server::{RawServer, Then, open_stream, plain},
     subject::{SOON, SUBJECTS, Subject},
 };
 use domain::{
@@ -11,6 +10,7 @@ use domain::{
 };
 use providers::{ADAPTERS, Body, Client, ClientSettings, KeyCarrier, VendorSettings, vendors};
 use std::collections::BTreeSet;
+use testkit::{RawServer, Then, open_stream, plain};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
 pub const KEY: &str = "secret-4711";

@@ -4,8 +4,10 @@ mod addresses;
 mod bodies;
 mod hops;
 mod kinds;
+mod webhooks;
 
-use providers::{FetchError, FetchPolicy, FetchSettings, Fetched, Fetcher, Network};
+use domain::port::FetchLimits;
+use providers::{FetchError, FetchSettings, Fetcher, Network};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::{
     collections::VecDeque,
@@ -40,12 +42,12 @@ impl Resolve for Script {
     }
 }
 
-/// Fetches, and gives back what came and what is on disk.
-async fn fetch(fetcher: &Fetcher, url: &str, policy: FetchPolicy) -> Result<(Fetched, Vec<u8>), FetchError> {
+/// Fetches, and gives back what is on disk.
+async fn fetch(fetcher: &Fetcher, url: &str, limits: FetchLimits) -> Result<Vec<u8>, FetchError> {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let fetched = fetcher.fetch(url, policy, file.path()).await?;
-    Ok((fetched, std::fs::read(file.path()).unwrap()))
+    fetcher.fetch(url, limits, file.path()).await?;
+    Ok(std::fs::read(file.path()).unwrap())
 }
 
-const STRICT: FetchPolicy = FetchPolicy { max_bytes: 1_000, allow_private: false };
-const OPEN: FetchPolicy = FetchPolicy { max_bytes: 1_000, allow_private: true };
+const STRICT: FetchLimits = FetchLimits { max_bytes: 1_000, allow_private: false };
+const OPEN: FetchLimits = FetchLimits { max_bytes: 1_000, allow_private: true };

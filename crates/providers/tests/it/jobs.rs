@@ -3,7 +3,6 @@
 use crate::{
     conformance::{KEY, answering, quick},
     media_subject::{MediaSubject, SUBJECTS, adapter, check_request, fixture, media, on_disk},
-    raw_server::{RawServer, Then, plain},
 };
 use domain::{
     catalog::{Catalog, Sources},
@@ -14,6 +13,7 @@ use http::StatusCode;
 use providers::{Client, ClientSettings, Exchange, Reply, Response, Step, VendorSettings};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use testkit::{RawServer, Then, plain};
 use wiremock::ResponseTemplate;
 
 /// Every model of `vendor` says all its parameters as in `requests/<slug>.json`. The table is what clients send, and must

@@ -19,7 +19,6 @@ mod minimax;
 mod observer;
 mod odd_bytes;
 mod openai_media;
-mod raw_server;
 mod registry;
 mod repeats;
 mod replicate;

@@ -3,7 +3,6 @@
 use crate::{
     conformance::{KEY, quick},
     media_subject::{FILE_BYTES, MediaSubject, SUBJECTS, content_type, fixture, media, on_disk, restarted},
-    raw_server::{RawServer, Then},
     subject::SOON,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -12,6 +11,8 @@ use domain::{
     port::{Provider, ProviderError, ProviderErrorKind},
 };
 use providers::{ADAPTERS, Client, ClientSettings, Exchange, InputForm, Repeat, VendorSettings};
+use serde_json::json;
+use testkit::{RawServer, Then};
 use wiremock::{Mock, MockServer, Request as Received, ResponseTemplate, matchers::any};
 
 fn client(call: &MediaCall, url: &str, settings: ClientSettings) -> Client {
@@ -116,6 +117,29 @@ async fn load_is_waited_out() {
     }
 }
 
+/// MiniMax tells nearly all its trouble under status 200. Being told to slow down is being turned away all the same.
+#[tokio::test]
+async fn load_that_is_told_within_an_answer_is_waited_out() {
+    let subject = SUBJECTS.iter().find(|subject| subject.slug.starts_with("minimax")).unwrap();
+    let (call, _folder) = on_disk(subject.call());
+    let saying = |code: u32| {
+        let body = json!({ "base_resp": { "status_code": code, "status_msg": "no" } });
+        ResponseTemplate::new(200).set_body_json(body)
+    };
+    let server = serving([saying(1002)].into_iter().chain(good(subject)).collect()).await;
+    made(&client(&call, &server.uri(), quick()), &call).await.unwrap();
+    assert_eq!(received(&server).await.len(), 2);
+    for (code, kind, attempts, is_free) in [
+        (1002, ProviderErrorKind::RateLimited, quick().max_attempts, true),
+        (1000, ProviderErrorKind::Overloaded, 1, false),
+    ] {
+        let server = serving(vec![saying(code); quick().max_attempts]).await;
+        let error = made(&client(&call, &server.uri(), quick()), &call).await.unwrap_err();
+        assert_eq!((error.kind, error.is_free), (kind, is_free), "{code}");
+        assert_eq!(received(&server).await.len(), attempts, "{code}");
+    }
+}
+
 /// What the vendor may have begun to work on is not sent again; what only asks is.
 #[tokio::test]
 async fn cut_answers_are_asked_for_again_where_it_costs_nothing() {
@@ -134,7 +158,8 @@ async fn cut_answers_are_asked_for_again_where_it_costs_nothing() {
 #[tokio::test]
 async fn what_may_be_charged_is_told() {
     for subject in SUBJECTS {
-        for (status, may_be_free) in [(429, true), (503, true), (400, true), (401, true), (502, false)] {
+        let statuses = [(429, true), (503, true), (400, true), (401, true), (408, false), (502, false)];
+        for (status, may_be_free) in statuses {
             let (call, _folder) = on_disk(subject.call());
             let server = serving(vec![ResponseTemplate::new(status); 2]).await;
             let error = made(&client(&call, &server.uri(), quick()), &call).await.unwrap_err();

@@ -111,6 +111,7 @@ fn input(name: &str, extension: &str, content_type: &str) -> InputFile {
         url: Some(format!("https://files.example.com/{file_name}")),
         content_type: content_type.to_owned(),
         bytes: FILE_BYTES.len() as u64,
+        duration_ms: None,
         file_name,
     }
 }

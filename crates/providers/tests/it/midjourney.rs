@@ -103,6 +103,8 @@ fn what_cannot_be_said_is_refused() {
     check_rejected(&with(imagine(), "videoType", "x"), "videoType");
     check_rejected(&with(video(), "flags", "--v 7"), "flags");
     check_rejected(&with(video(), "batchSize", "many"), "batchSize");
+    // One clip is sold; the proxy would make, and charge, two.
+    check_rejected(&with(video(), "batchSize", "2"), "batchSize");
     check_rejected(&MediaCall { params: video().params, ..imagine() }, "image_url");
     check_rejected(&MediaCall { inputs: imagine().inputs, ..video() }, "image_url");
     let mut other = imagine();

@@ -4,7 +4,6 @@
 use crate::{
     conformance::{KEY, quick},
     media_subject::{self, fixture, on_disk},
-    raw_server::{RawServer, Then, plain},
     subject::{SOON, Subject},
 };
 use domain::{
@@ -17,6 +16,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
+use testkit::{RawServer, Then, plain};
 use tokio::net::TcpSocket;
 
 /// Attempts that a request gets that may be repeated.

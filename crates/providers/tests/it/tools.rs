@@ -298,3 +298,72 @@ fn what_a_vendor_cannot_do_is_named() {
     call.upstream.model = "grok-4.3-non-reasoning".to_owned();
     assert_eq!(wrong(xai, &call), [] as [&str; 0]);
 }
+
+/// Calls that went before are of use to a model only as far as its vendor takes them.
+#[test]
+fn calls_without_the_functions_are_refused_where_they_cannot_be_said() {
+    for subject in &SUBJECTS {
+        let history = |format| {
+            let options = ChatOptions { format, ..ChatOptions::default() };
+            wrong(subject, &asking(subject, round(subject, None), options, false))
+        };
+        let expected: &[&str] = if subject.name == "anthropic" { &["tools"] } else { &[] };
+        assert_eq!(history(ResponseFormat::Text), expected, "{}", subject.name);
+    }
+    let subject = Subject::named("anthropic");
+    let options = ChatOptions { format: story(), ..ChatOptions::default() };
+    assert_eq!(wrong(subject, &asking(subject, round(subject, None), options, false)), [] as [&str; 0]);
+    let subject = Subject::named("deepseek");
+    let mut thinking = asking(subject, round(subject, None), ChatOptions::default(), false);
+    thinking.upstream.params.remove("thinking");
+    assert_eq!(wrong(subject, &thinking), ["messages"]);
+}
+
+/// Google knows a result by its place alone.
+#[test]
+fn results_go_to_google_in_the_order_of_their_calls() {
+    let subject = Subject::named("google");
+    let mut call = with_tools(subject, false);
+    let expected = encoded(subject, &call);
+    let Input::Text(input) = &mut call.input;
+    input.messages.swap(2, 3);
+    assert_eq!(encoded(subject, &call), expected);
+}
+
+/// Takes the words out of an answer.
+fn silence(answer: &mut Value) {
+    match answer {
+        Value::Array(items) => items.iter_mut().for_each(silence),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if ["text", "content"].contains(&name.as_str()) => text.clear(),
+                    member => silence(member),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A model may stop before its first word, and have nothing to add to what its calls gave.
+#[test]
+fn silence_is_an_answer_where_it_was_asked_for() {
+    for subject in &SUBJECTS {
+        let mut silent = subject.response(200, "answer.json");
+        let mut answer = serde_json::from_slice(&silent.body).unwrap();
+        silence(&mut answer);
+        silent.body = answer.to_string().into_bytes();
+        let mut messages = round(subject, None);
+        messages.pop();
+        let options = ChatOptions { tools: tools(subject), ..ChatOptions::default() };
+        let after_results = asking(subject, messages, options, false);
+        let options = ChatOptions { stop: vec!["END".to_owned()], ..ChatOptions::default() };
+        let stopped = asking(subject, vec![Message::text(Role::User, "Hello.")], options, false);
+        for call in [after_results, stopped] {
+            let answer = subject.chat().decode(&call, &silent);
+            let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", subject.name));
+            assert_eq!((answer.text.as_str(), answer.finish_reason), ("", FinishReason::Stop));
+        }
+    }
+}

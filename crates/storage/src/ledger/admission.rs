@@ -24,8 +24,10 @@ pub(super) async fn load_key_uses<C: ConnectionTrait>(
     let keys: BTreeSet<(AccountId, KeyId)> = commands
         .iter()
         .filter_map(|command| match command {
-            Command::Hold(hold) => hold.key_budget_tokens.map(|_| (hold.account_id, hold.key_id)),
-            Command::Resolve(ended) if matches!(ended.resolution, Resolution::Failed(_)) => {
+            Command::Hold(hold) => {
+                hold.key_id.filter(|_| hold.key_budget_tokens.is_some()).map(|id| (hold.account_id, id))
+            }
+            Command::Resolve(ended) if !matches!(ended.resolution, Resolution::Completed(_)) => {
                 let hold = holds.get(&(ended.account_id, ended.generation_id))?;
                 hold.key_month.map(|(key_id, _)| (ended.account_id, key_id))
             }
@@ -81,7 +83,8 @@ pub(super) async fn write_key_uses<C: ConnectionTrait>(
     Ok(())
 }
 
-/// Binds the names of requests to the generations that they begin.
+/// Binds the names of requests to the generations that they begin. A name that somebody else has bound since the decision,
+/// an order, which does not wait for the wallet, has it made again.
 pub(super) async fn write_bindings<C: ConnectionTrait>(db: &C, holds: &[NewHold]) -> Result<(), DbErr> {
     let rows: Vec<_> = holds
         .iter()
@@ -92,8 +95,16 @@ pub(super) async fn write_bindings<C: ConnectionTrait>(db: &C, holds: &[NewHold]
         })
         .map(IntoActiveModel::into_active_model)
         .collect();
-    if !rows.is_empty() {
-        idempotency_key::Entity::insert_many(rows).exec_without_returning(db).await?;
+    if rows.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let expected = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    let name = [idempotency_key::Column::AccountId, idempotency_key::Column::Key];
+    let conflict = OnConflict::columns(name).do_nothing().to_owned();
+    let insert = idempotency_key::Entity::insert_many(rows).on_conflict(conflict);
+    match insert.exec_without_returning(db).await {
+        Ok(written) if written == expected => Ok(()),
+        Ok(_) | Err(DbErr::RecordNotInserted) => Err(DbErr::RecordNotUpdated),
+        Err(error) => Err(error),
+    }
 }

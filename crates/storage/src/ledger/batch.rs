@@ -1,11 +1,11 @@
 //! One transaction's worth of commands: load what they touch, apply the rules, write what changed.
 
-use super::{Completion, admission, rows};
-use crate::entity::{cycle, generation, generation_content, ledger_entry, wallet};
+use super::{Completion, admission, rows, tell};
+use crate::entity::{cycle, generation, generation_content, job, ledger_entry, wallet};
 use domain::{
     id::{AccountId, GenerationId},
     ledger::{
-        Book, Changes, Command, EndedHold, Loaded, Outcome, Reason, Refusal, Resolution, SettledHold,
+        Book, Changes, ChargeRefund, Command, EndedHold, Loaded, Outcome, Reason, Refusal, Resolution, SettledHold,
         StoredHold, Wallet, WalletChange,
     },
     time::Timestamp,
@@ -30,9 +30,10 @@ pub(crate) async fn run<C: ConnectionTrait>(
     let sources = load_sources(db, &commands).await?;
     let key_uses = admission::load_key_uses(db, &commands, &holds).await?;
     let bound = admission::load_bound(db, &commands).await?;
-    let mut book = Book::new(now, Loaded { wallets, holds, sources, key_uses, bound });
+    let allowances = tell::load_allowances(db, &commands, &wallets).await?;
+    let mut book = Book::new(now, Loaded { wallets, holds, sources, key_uses, bound, allowances });
     let outcomes = commands.into_iter().map(|command| book.apply(command)).collect();
-    write(db, book.into_changes()).await?;
+    write(db, now, book.into_changes()).await?;
     Ok(outcomes)
 }
 
@@ -48,24 +49,44 @@ async fn lock_wallets<C: ConnectionTrait>(db: &C, accounts: BTreeSet<i64>) -> Re
     wallets.collect::<Result<_, _>>().map_err(|error| DbErr::Custom(error.to_string()))
 }
 
-/// The holds that are to be ended.
+/// The holds that are to be ended, or whose charges are to go back. What is to be ended as lost is locked first: whoever keeps a job takes the same lock, so
+/// that a job is found here, or its keeper finds the hold ended.
 async fn load_holds<C: ConnectionTrait>(
     db: &C,
     commands: &[Command<Completion>],
 ) -> Result<BTreeMap<(AccountId, GenerationId), StoredHold>, DbErr> {
-    let named = commands.iter().filter_map(|command| match command {
-        Command::Resolve(ended) => Some((ended.account_id, ended.generation_id)),
-        _ => None,
-    });
-    let mut condition = Condition::any();
-    for (account_id, generation_id) in named {
-        condition = condition.add(generation_is(account_id, generation_id));
+    let (mut named, mut lost) = (Condition::any(), Condition::any());
+    for command in commands {
+        if let Command::RefundCharge { account_id, generation_id } = command {
+            named = named.add(generation_is(*account_id, *generation_id));
+        }
+        let Command::Resolve(ended) = command else { continue };
+        named = named.add(generation_is(ended.account_id, ended.generation_id));
+        if matches!(ended.resolution, Resolution::Lost(_)) {
+            lost = lost.add(job_is(ended.account_id, ended.generation_id));
+        }
     }
-    if condition.is_empty() {
+    if named.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let rows = generation::Entity::find().filter(condition).all(db).await?;
-    Ok(rows.iter().map(rows::stored_hold).collect())
+    let query = generation::Entity::find().filter(named);
+    if lost.is_empty() {
+        return Ok(query.all(db).await?.iter().map(rows::stored_hold).collect());
+    }
+    let rows = query.order_by_asc(generation::Column::Id).lock_exclusive().all(db).await?;
+    let mut holds: BTreeMap<_, _> = rows.iter().map(rows::stored_hold).collect();
+    for job in job::Entity::find().filter(lost).all(db).await? {
+        if let Some(hold) = holds.get_mut(&(AccountId(job.account_id), GenerationId(job.generation_id))) {
+            hold.runs_as_job = true;
+        }
+    }
+    Ok(holds)
+}
+
+fn job_is(account_id: AccountId, generation_id: GenerationId) -> Condition {
+    Condition::all()
+        .add(job::Column::AccountId.eq(account_id.0))
+        .add(job::Column::GenerationId.eq(generation_id.0))
 }
 
 fn generation_is(account_id: AccountId, generation_id: GenerationId) -> Condition {
@@ -100,7 +121,11 @@ async fn load_sources<C: ConnectionTrait>(
     Ok(sources.collect())
 }
 
-async fn write<C: ConnectionTrait>(db: &C, changes: Changes<Completion>) -> Result<(), DbErr> {
+async fn write<C: ConnectionTrait>(
+    db: &C,
+    now: Timestamp,
+    changes: Changes<Completion>,
+) -> Result<(), DbErr> {
     for change in &changes.wallets {
         write_wallet(db, change).await?;
     }
@@ -114,9 +139,13 @@ async fn write<C: ConnectionTrait>(db: &C, changes: Changes<Completion>) -> Resu
     for settled in changes.resolutions {
         contents.extend(write_resolution(db, settled).await?);
     }
+    for refund in changes.refunds {
+        write_refund(db, refund).await?;
+    }
     if !contents.is_empty() {
         generation_content::Entity::insert_many(contents).exec_without_returning(db).await?;
     }
+    tell::write_notices(db, now, changes.notices).await?;
     if !changes.cycles.is_empty() {
         let rows = changes.cycles.into_iter().map(rows::cycle_row);
         cycle::Entity::insert_many(rows).exec_without_returning(db).await?;
@@ -170,18 +199,22 @@ async fn write_resolution<C: ConnectionTrait>(
         Resolution::Completed(completion) => {
             row.status = Set("completed".to_owned());
             row.result_metadata = Set(Some(completion.result_metadata));
-            row.vendor_cost_micro_usd = Set(completion.vendor_cost_micro_usd);
+            // Where nobody knows what it cost, what it may have cost stays on the vendor's bill.
+            if completion.vendor_cost_micro_usd.is_some() {
+                row.vendor_cost_micro_usd = Set(completion.vendor_cost_micro_usd);
+            }
             crate::files::keep(db, account_id, completion.files, ended_at).await?;
             Some(generation_content::ActiveModel {
                 account_id: Set(account_id.0),
                 generation_id: Set(generation_id.0),
-                prompt: Set(completion.prompt),
-                result_text: Set(completion.result_text),
+                prompt: Set(completion.prompt.as_deref().map(str::to_owned)),
+                result_text: Set(completion.result_text.as_deref().map(str::to_owned)),
                 result_file: Set(completion.result_file),
                 thumbnail_file: Set(completion.thumbnail_file),
+                expires_at_ms: Set(completion.expires_at.map(Timestamp::unix_ms)),
             })
         }
-        Resolution::Failed(failure) => {
+        Resolution::Failed(failure) | Resolution::Lost(failure) => {
             row.status = Set("failed".to_owned());
             row.error_code = Set(Some(failure.error_code));
             row.error_message = Set(Some(failure.message));
@@ -201,6 +234,19 @@ async fn write_resolution<C: ConnectionTrait>(
         .await?;
     exactly_one(written.rows_affected)?;
     Ok(content)
+}
+
+/// Notes on a generation what has come back of its charge, once.
+async fn write_refund<C: ConnectionTrait>(db: &C, refund: ChargeRefund) -> Result<(), DbErr> {
+    let row = generation::ActiveModel { refunded_tokens: Set(Some(refund.tokens)), ..Default::default() };
+    let written = generation::Entity::update_many()
+        .set(row)
+        .filter(generation_is(refund.account_id, refund.generation_id))
+        .filter(generation::Column::Status.eq("completed"))
+        .filter(generation::Column::RefundedTokens.is_null())
+        .exec(db)
+        .await?;
+    exactly_one(written.rows_affected)
 }
 
 fn exactly_one(rows_affected: u64) -> Result<(), DbErr> {

@@ -128,7 +128,7 @@ async fn commit(
     }
 }
 
-fn conflict_backoff() -> ExponentialBuilder {
+pub(crate) fn conflict_backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(5))
         .with_max_delay(Duration::from_millis(200))

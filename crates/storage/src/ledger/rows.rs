@@ -38,6 +38,7 @@ pub(crate) fn wallet_from(row: wallet::Model) -> Result<Wallet, Error> {
             hour: rate_window(row.hour_started_at_ms, row.hour_count),
             day: rate_window(row.day_started_at_ms, row.day_count),
         },
+        listens: row.listens == 1,
     })
 }
 
@@ -63,6 +64,7 @@ pub(super) fn wallet_row(wallet: &Wallet) -> wallet::Model {
         hour_count: wallet.rate.hour.count,
         day_started_at_ms: wallet.rate.day.started_at.unix_ms(),
         day_count: wallet.rate.day.count,
+        listens: i64::from(wallet.listens),
     }
 }
 
@@ -83,7 +85,18 @@ pub(super) fn stored_hold(row: &generation::Model) -> ((AccountId, GenerationId)
         status => Some(status == "completed"),
     };
     let key_month = row.key_month.map(|month| (KeyId(row.key_id), Month(month)));
-    let hold = StoredHold { split, cycle_id: row.cycle_id.map(CycleId), completed, key_month };
+    let cycle_id = row.cycle_id.map(CycleId);
+    let is_called_back = row.webhook_url.is_some();
+    let refunded_tokens = row.refunded_tokens;
+    let hold = StoredHold {
+        split,
+        cycle_id,
+        completed,
+        key_month,
+        runs_as_job: false,
+        is_called_back,
+        refunded_tokens,
+    };
     ((AccountId(row.account_id), GenerationId(row.id)), hold)
 }
 
@@ -91,8 +104,10 @@ pub(super) fn generation_row(hold: NewHold) -> generation::ActiveModel {
     generation::ActiveModel {
         account_id: Set(hold.request.account_id.0),
         id: Set(hold.request.generation_id.0),
-        key_id: Set(hold.request.key_id.0),
+        // Ids begin at 1, so that 0 is no key's.
+        key_id: Set(hold.request.key_id.map_or(0, |id| id.0)),
         model_slug: Set(hold.request.model_slug),
+        category: Set(hold.request.category.name().to_owned()),
         status: Set("pending".to_owned()),
         price_tokens: Set(hold.request.price_tokens),
         plan_tokens: Set(hold.split.plan_tokens),
@@ -110,6 +125,8 @@ pub(super) fn generation_row(hold: NewHold) -> generation::ActiveModel {
         key_month: Set(hold.key_month.map(|month| month.0)),
         held_balance_tokens: Set(Some(hold.balance_tokens)),
         balance_tokens: Set(None),
+        webhook_url: Set(hold.request.webhook_url),
+        refunded_tokens: Set(None),
     }
 }
 

@@ -84,8 +84,22 @@ const STRAYS: &str = "
     SELECT e.account_id, e.reason, e.source_id FROM ledger_entries e
         LEFT JOIN wallets w ON w.account_id = e.account_id
         LEFT JOIN generations g ON g.account_id = e.account_id AND g.id = e.source_id
-    WHERE w.account_id IS NULL OR (e.reason IN ('charge', 'late_release') AND g.id IS NULL)
+    WHERE w.account_id IS NULL
+        OR (e.reason IN ('charge', 'late_release', 'charge_refund', 'charge_refund_plan') AND g.id IS NULL)
     ORDER BY e.account_id, e.source_id LIMIT 100";
+
+/// Generations of whose charge something else came back than their row says.
+const REFUNDS: &str = "
+    WITH returned AS (
+        SELECT account_id, source_id, CAST(SUM(amount_tokens) AS BIGINT) AS tokens FROM ledger_entries
+        WHERE reason IN ('charge_refund', 'charge_refund_plan') GROUP BY account_id, source_id
+    )
+    SELECT g.account_id, g.id, COALESCE(g.refunded_tokens, 0) AS refunded_tokens,
+        COALESCE(returned.tokens, 0) AS returned_tokens
+    FROM generations g
+        LEFT JOIN returned ON returned.account_id = g.account_id AND returned.source_id = g.id
+    WHERE COALESCE(g.refunded_tokens, 0) <> COALESCE(returned.tokens, 0)
+    ORDER BY g.account_id, g.id LIMIT 100";
 
 /// Keys whose used tokens are not what their generations of that month hold and have spent.
 const KEYS: &str = "
@@ -122,6 +136,12 @@ pub(super) async fn run(db: &Db) -> Result<VerifyReport, Error> {
         let (id, price) = (number(&row, "id")?, number(&row, "price_tokens")?);
         let charged = number(&row, "charged_tokens")?;
         let message = format!("generation {id} is {status} at {price} tokens, charged {charged}");
+        report.problems.push(VerifyProblem { account_id: number(&row, "account_id")?, message });
+    }
+    for row in rows(&snapshot, REFUNDS).await? {
+        let (id, refunded) = (number(&row, "id")?, number(&row, "refunded_tokens")?);
+        let returned = number(&row, "returned_tokens")?;
+        let message = format!("generation {id} was given {refunded} tokens back, its entries say {returned}");
         report.problems.push(VerifyProblem { account_id: number(&row, "account_id")?, message });
     }
     for row in rows(&snapshot, STRAYS).await? {

@@ -19,6 +19,8 @@ testkit::on_each_database!(
     a_name_is_of_one_request_alone,
     an_order_and_its_name_are_written_together,
     the_first_answer_stays,
+    an_order_and_a_generation_do_not_share_a_name,
+    an_account_has_so_many_keys,
     names_are_forgotten_when_their_time_has_passed,
     a_key_says_what_it_may,
     the_last_use_of_keys_is_noted,
@@ -263,6 +265,52 @@ async fn the_first_answer_stays(database: TestDatabase) {
     assert_eq!(keep("b", 500, Some(PaymentId(id.0 + 1))).await, None);
     assert_eq!(keep("b", 500, Some(id)).await, Some(500));
     assert_eq!(keep("b", 201, None).await, Some(500));
+    // Another request under the name gets no answer of its own, and leaves that of the first alone.
+    for (name, what, is_kept) in [("c", 1, true), ("c", 2, false), ("c", 1, false)] {
+        let answer = (200, what.to_string());
+        let kept = bench.storage.keep_answer(account, &binding(name, what), answer, None).await.unwrap();
+        assert_eq!(kept, is_kept, "{name} {what}");
+    }
+    let found = bench.storage.bound_request(account, "c").await.unwrap().unwrap();
+    assert_eq!((found.fingerprint, found.answer), ([1; 32], Some((200, "1".to_owned()))));
+}
+
+/// An order does not wait for the wallet's lock, so it may take a name while a hold that bears it is decided on.
+async fn an_order_and_a_generation_do_not_share_a_name(database: TestDatabase) {
+    let processes = processes(&database).await;
+    let account = processes[0].account(0, 1_000).await;
+    for round in 0..12 {
+        let name = format!("name {round}");
+        let (order, answer) = (binding(&name, 1), (200, "{}".to_owned()));
+        let order = processes[0].storage.keep_answer(account, &order, answer, None);
+        let (kept, held) = tokio::join!(order, processes[1].hold_named(account, binding(&name, 2)));
+        match held {
+            Ok(hold) => hold.leave_to_job(),
+            refused => assert_eq!(refusal(refused), Refusal::BoundOtherwise),
+        }
+        let found = processes[0].storage.bound_request(account, &name).await.unwrap().unwrap();
+        assert_eq!(found.generation_id.is_none(), kept.unwrap(), "{found:?}");
+    }
+    processes[0].assert_verifies().await;
+}
+
+async fn an_account_has_so_many_keys(database: TestDatabase) {
+    let bench = Bench::new(&database).await;
+    let account = bench.account(0, 1).await;
+    // They end after one, two and three milliseconds.
+    for ends_in_ms in 1..=3 {
+        bench.key(account, &format!("ending {ends_in_ms}"), Some(ends_in_ms)).await;
+    }
+    bench.clock.advance_ms(2);
+    let made = (0..6).map(|n| {
+        let bench = &bench;
+        async move {
+            let key = bench.new_key(account, &format!("key {n}"), None).await;
+            bench.storage.create_key(key, 4).await.unwrap()
+        }
+    });
+    let made = join_all(made).await;
+    assert_eq!(made.iter().filter(|is_made| **is_made).count(), 3, "one of the others is valid still");
 }
 
 async fn names_are_forgotten_when_their_time_has_passed(database: TestDatabase) {
@@ -283,19 +331,24 @@ async fn names_are_forgotten_when_their_time_has_passed(database: TestDatabase) 
 }
 
 impl Bench {
-    async fn key(&self, account_id: AccountId, hash: &str, budget: Option<i64>) -> KeyId {
-        let id = KeyId(self.id().await);
-        let key = NewKey {
+    /// One with a budget ends after as many milliseconds.
+    async fn new_key(&self, account_id: AccountId, hash: &str, budget: Option<i64>) -> NewKey {
+        NewKey {
             account_id,
-            id,
+            id: KeyId(self.id().await),
             name: "a key".to_owned(),
             prefix: "nb_1234567".to_owned(),
             key_hash: hash.to_owned(),
             monthly_budget_tokens: budget,
             expires_at: budget.map(|tokens| self.now().plus_ms(tokens)),
             created_at: self.now(),
-        };
-        self.storage.create_key(key).await.unwrap();
+        }
+    }
+
+    async fn key(&self, account_id: AccountId, hash: &str, budget: Option<i64>) -> KeyId {
+        let key = self.new_key(account_id, hash, budget).await;
+        let id = key.id;
+        assert!(self.storage.create_key(key, 100).await.unwrap());
         id
     }
 }

@@ -43,6 +43,8 @@ async fn the_database_refuses(database: TestDatabase) {
         "UPDATE wallets SET hour_count = -1".to_owned(),
         "UPDATE wallets SET day_count = -1".to_owned(),
         "INSERT INTO key_uses VALUES (1, 1, 1, -1)".to_owned(),
+        "INSERT INTO usage_days VALUES (1, 1, 'text', 0, 1)".to_owned(),
+        "INSERT INTO usage_days VALUES (1, 1, 'text', 1, 0)".to_owned(),
         "UPDATE wallets SET cycle_id = NULL".to_owned(),
         "UPDATE generations SET status = 'pending', completed_at_ms = NULL, error_code = NULL".to_owned(),
         "UPDATE generations SET status = 'failed', error_code = 'x' WHERE status = 'completed'".to_owned(),

@@ -1,6 +1,6 @@
 //! Jobs: claimed by one worker at a time, for a while.
 
-use crate::support::Bench;
+use crate::support::{Bench, failure};
 use domain::id::{AccountId, GenerationId, NodeId};
 use futures_util::future::join_all;
 use std::collections::HashSet;
@@ -18,6 +18,7 @@ testkit::on_each_database!(
     what_was_told_of_a_job_comes_with_its_claim,
     a_job_that_is_forgotten_is_gone,
     holds_of_jobs_are_not_lost_with_their_process,
+    what_runs_as_a_job_by_now_is_not_lost,
 );
 
 const LEASE_MS: i64 = 60_000;
@@ -26,6 +27,11 @@ const PAUSE_MS: i64 = 2_000;
 /// A job of a new generation, due in [`PAUSE_MS`].
 async fn start(bench: &Bench, account_id: AccountId, token: Option<&str>) -> GenerationId {
     let generation_id = bench.hold(account_id, 1).await.unwrap().generation_id();
+    keep(bench, account_id, generation_id, token).await;
+    generation_id
+}
+
+async fn keep(bench: &Bench, account_id: AccountId, generation_id: GenerationId, token: Option<&str>) {
     let new = NewJob {
         account_id,
         generation_id,
@@ -38,7 +44,6 @@ async fn start(bench: &Bench, account_id: AccountId, token: Option<&str>) -> Gen
         token: token.map(str::to_owned),
     };
     bench.storage.create_job(new).await.unwrap();
-    generation_id
 }
 
 async fn claim(bench: &Bench, storage: &Storage, limit: u32) -> Vec<ClaimedJob> {
@@ -247,4 +252,33 @@ async fn holds_of_jobs_are_not_lost_with_their_process(database: TestDatabase) {
     bench.storage.forget_job(account, id).await.unwrap();
     let lost = bench.storage.lost_holds(bench.now(), 10).await.unwrap();
     assert_eq!(lost.len(), 2);
+}
+
+/// Between the look for lost holds and their release, one may have become a job.
+async fn what_runs_as_a_job_by_now_is_not_lost(database: TestDatabase) {
+    let bench = Bench::new(&database).await;
+    let account = bench.account(0, 10).await;
+    let (job, plain) = (start(&bench, account, None).await, bench.hold(account, 1).await.unwrap());
+    let plain = plain.generation_id();
+    let ledger = bench.storage.ledger();
+    let releases = [job, plain].map(|id| ledger.release_lost(account, id, failure(), bench.now()));
+    let [kept, released] = join_all(releases).await.try_into().unwrap();
+    let (kept, released) = (kept.unwrap(), released.unwrap());
+    assert_eq!((kept.is_first, kept.is_completed, released.is_first), (false, false, true));
+    assert_eq!(bench.buckets(account).await, [0, 9, 0, 1]);
+    // Whoever means it, as a client that cancels does, has it released.
+    assert!(ledger.release(account, job, failure(), bench.now()).await.unwrap().is_first);
+    assert_eq!(bench.buckets(account).await, [0, 10, 0, 0]);
+    // Of a job that is kept and a hold that is taken for lost at the same time, one comes first.
+    for _ in 0..8 {
+        let id = bench.hold(account, 1).await.unwrap().generation_id();
+        let (release, ()) = tokio::join!(
+            ledger.release_lost(account, id, failure(), bench.now()),
+            keep(&bench, account, id, None)
+        );
+        let is_pending = bench.buckets(account).await[3] == 1;
+        assert_eq!(release.unwrap().is_first, !is_pending);
+        ledger.release(account, id, failure(), bench.now()).await.unwrap();
+    }
+    bench.assert_verifies().await;
 }

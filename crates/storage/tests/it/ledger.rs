@@ -3,9 +3,9 @@
 use crate::support::{Bench, CYCLE_MS, completed, failed, failure};
 use domain::{
     id::GrantId,
-    ledger::{Command, Reason, Refusal, Split},
+    ledger::{Command, HoldRequest, Reason, Refusal, Resolution, Split},
 };
-use storage::{GenerationStatus, LedgerError};
+use storage::{Completion, GenerationStatus, LedgerError};
 use testkit::TestDatabase;
 
 testkit::on_each_database!(
@@ -21,6 +21,7 @@ testkit::on_each_database!(
     a_new_cycle_replaces_the_rest_of_the_old,
     a_completed_generation_is_on_record,
     the_email_is_one_account,
+    a_cost_that_nobody_knows_stays_what_it_may_be,
 );
 
 async fn plan_tokens_burn_first(database: TestDatabase) {
@@ -202,12 +203,28 @@ async fn a_completed_generation_is_on_record(database: TestDatabase) {
 async fn the_email_is_one_account(database: TestDatabase) {
     let bench = Bench::new(&database).await;
     let first = domain::id::AccountId(bench.id().await);
-    let open = |id, email: &str| storage::NewAccount { id, email: email.to_owned() };
+    let open = |id, email: &str| storage::NewAccount::of_email(id, email.to_owned());
     bench.storage.create_account(open(first, "Ann@Example.org"), None, Vec::new()).await.unwrap();
     let second = domain::id::AccountId(bench.id().await);
     let taken = bench.storage.create_account(open(second, "ann@example.ORG"), None, Vec::new()).await;
     assert!(matches!(taken, Err(LedgerError::Storage(storage::Error::EmailTaken))));
     assert_eq!(bench.storage.account(second).await.unwrap(), None);
     let found = bench.storage.account_by_email("ANN@example.org").await.unwrap().unwrap();
-    assert_eq!((found.id, found.email.as_str()), (first, "Ann@Example.org"));
+    assert_eq!((found.id, found.email.as_deref()), (first, Some("Ann@Example.org")));
+}
+
+async fn a_cost_that_nobody_knows_stays_what_it_may_be(database: TestDatabase) {
+    let bench = Bench::new(&database).await;
+    let account = bench.account(0, 10).await;
+    for (told, expected) in [(None, 500), (Some(12), 12)] {
+        let request = bench.request(account, 1).await;
+        let id = request.generation_id;
+        let hold = HoldRequest { vendor_cost_micro_usd: Some(500), ..request };
+        let hold = bench.storage.ledger().hold(hold).await.unwrap();
+        let result_metadata = "{}".to_owned();
+        let done = Completion { vendor_cost_micro_usd: told, result_metadata, ..Completion::default() };
+        bench.storage.ledger().resolve(hold, Resolution::Completed(done), bench.now()).await.unwrap();
+        let record = bench.storage.generation(account, id).await.unwrap().unwrap();
+        assert_eq!(record.vendor_cost_micro_usd, Some(expected));
+    }
 }

@@ -15,4 +15,6 @@ mod nodes;
 mod parallel;
 mod report;
 mod support;
+mod usage;
 mod verify;
+mod webhooks;

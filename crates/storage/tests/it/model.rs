@@ -135,7 +135,7 @@ impl Asked {
 
     fn of(&self, request: HoldRequest) -> HoldRequest {
         HoldRequest {
-            key_id: KeyId(self.key),
+            key_id: Some(KeyId(self.key)),
             limits: RateLimits { hourly: 0, daily: self.daily },
             key_budget_tokens: self.budget,
             binding: self.name.map(|(name, what)| Binding {

@@ -3,6 +3,7 @@
 mod billing;
 
 use domain::{
+    catalog::Category,
     id::{AccountId, CycleId, GenerationId, GrantId, KeyId, NodeId},
     ledger::{
         Command, Cycle, Failure, HoldRequest, OpenCycle, RateLimits, Reason, Resolution, Resolved, Wallet,
@@ -45,7 +46,7 @@ impl Bench {
             opening.push(Command::Grant { account_id: id, grant_id, reason, amount_tokens: permanent });
         }
         let email = format!("{id}@example.org");
-        self.storage.create_account(NewAccount { id, email }, None, opening).await.unwrap();
+        self.storage.create_account(NewAccount::of_email(id, email), None, opening).await.unwrap();
         id
     }
 
@@ -64,7 +65,8 @@ impl Bench {
             generation_id: GenerationId(self.id().await),
             price_tokens,
             model_slug: "gpt-5".to_owned(),
-            key_id: KeyId(1),
+            category: Category::Text,
+            key_id: Some(KeyId(1)),
             node_id: NodeId(1),
             created_at: self.clock.now(),
             deadline_at: self.clock.now().plus_ms(60_000),
@@ -72,6 +74,7 @@ impl Bench {
             key_budget_tokens: None,
             binding: None,
             vendor_cost_micro_usd: None,
+            webhook_url: None,
         }
     }
 
@@ -109,8 +112,8 @@ impl Bench {
 
 pub(crate) fn completed() -> Resolution<Completion> {
     Resolution::Completed(Completion {
-        prompt: Some("hello".to_owned()),
-        result_text: Some("world".to_owned()),
+        prompt: Some("hello".into()),
+        result_text: Some("world".into()),
         result_metadata: "{}".to_owned(),
         vendor_cost_micro_usd: Some(12),
         ..Completion::default()

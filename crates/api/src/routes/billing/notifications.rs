@@ -1,6 +1,6 @@
 //! `POST /billing/notifications/…`: what payment services tell us. An answer other than 200 has it sent again.
 
-use crate::error::ApiError;
+use crate::{error::ApiError, openapi::Operation};
 use app::App;
 use axum::{
     Json,
@@ -44,4 +44,20 @@ async fn take(
     let proof = app.proof_header(method).and_then(|name| headers.get(name)?.to_str().ok());
     app.take_notification(method, proof, &body).await?;
     Ok(Json(json!({})))
+}
+
+pub(crate) fn yookassa_operation() -> Operation {
+    operation("YooKassa says that something has changed")
+}
+
+pub(crate) fn telegram_operation() -> Operation {
+    operation("Telegram says that something has changed").refuses(&["not_authenticated"])
+}
+
+fn operation(summary: &'static str) -> Operation {
+    Operation::new(summary)
+        .about("For the payment service alone. It is believed only as far as it proves itself, or as the service confirms when asked.")
+        .json_body(json!({ "type": "object" }), json!({}))
+        .answers_json(200, "Heard.", json!({ "type": "object" }), json!({}))
+        .refuses(&["provider_error"])
 }

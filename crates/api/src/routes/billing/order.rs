@@ -1,7 +1,11 @@
 //! Reading an order, and answering it.
 
 use super::subscription::LaterBody;
-use crate::{error::ApiError, idempotency};
+use crate::{
+    error::ApiError,
+    idempotency,
+    openapi::{Id, Operation},
+};
 use app::{App, Error, IdempotencyKey, Order, OrderAnswer, Ordered};
 use axum::{
     http::{StatusCode, header},
@@ -14,15 +18,19 @@ use domain::{
     port::PaymentMethod,
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 /// What every order may say.
 const FIELDS: [&str; 3] = ["method", "return_url", "receipt_email"];
 
 /// What is to be done to pay an order.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Order)]
 pub(super) struct OrderBody {
+    #[schema(value_type = Id)]
     payment_id: PaymentId,
+    /// Where the payer confirms it.
     confirmation_url: Option<String>,
     status: &'static str,
     amount: String,
@@ -132,4 +140,28 @@ pub(super) fn read(
             Err(ApiError::validation(errors))
         }
     }
+}
+
+/// What orders have in common. `own` are the fields beside [`FIELDS`].
+pub(super) fn operation(summary: &'static str, own: &[&str], example: Value) -> Operation {
+    let mut properties = json!({
+        "method": { "type": "string", "enum": PaymentMethod::ALL.map(PaymentMethod::name) },
+        "return_url": { "type": ["string", "null"], "format": "uri" },
+        "receipt_email": { "type": ["string", "null"], "format": "email" },
+    });
+    let mut required = vec!["method"];
+    for name in own {
+        properties[*name] = json!({ "type": "string" });
+        required.push(name);
+    }
+    let schema = json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties });
+    let answer = json!({
+        "payment_id": 501, "confirmation_url": "https://yoomoney.example/checkout/501", "status": "pending",
+        "amount": "890.00", "currency": "RUB", "credit": "0.00",
+    });
+    Operation::new(summary)
+        .json_body(schema, example)
+        .idempotent()
+        .answers::<OrderBody>(201, "The payment that it takes.", answer)
+        .refuses(&["provider_error"])
 }

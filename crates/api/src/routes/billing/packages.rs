@@ -5,9 +5,11 @@ use crate::{
     error::ApiError,
     extract::{AnyPlan, JsonObject, PathName},
     idempotency,
+    openapi::Operation,
 };
 use app::{App, Ordered};
 use axum::{extract::State, http::HeaderMap, response::Response};
+use serde_json::json;
 
 pub(crate) async fn create(
     State(app): State<App>,
@@ -24,4 +26,8 @@ pub(crate) async fn create(
         Ok(Ordered::Payment(Box::new(payment)))
     })
     .await
+}
+
+pub(crate) fn operation() -> Operation {
+    order::operation("Buy a package", &[], json!({ "method": "telegram_stars" }))
 }

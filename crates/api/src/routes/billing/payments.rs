@@ -3,6 +3,7 @@
 use crate::{
     error::ApiError,
     extract::{AnyPlan, QueryOf},
+    openapi::{Id, Operation, Time},
 };
 use app::App;
 use axum::{Json, extract::State, response::IntoResponse};
@@ -14,6 +15,8 @@ use domain::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
 
 const MAX_LIMIT: u64 = 100;
 const MAX_PAGE: u64 = 10_000;
@@ -35,7 +38,8 @@ const fn default_limit() -> u64 {
     20
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Payments)]
 struct PaymentsBody {
     items: Vec<PaymentBody>,
     total: u64,
@@ -45,8 +49,10 @@ struct PaymentsBody {
 }
 
 /// A payment as its owner sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Payment)]
 struct PaymentBody {
+    #[schema(value_type = Id)]
     id: PaymentId,
     kind: &'static str,
     item: String,
@@ -58,7 +64,9 @@ struct PaymentBody {
     currency: &'static str,
     confirmation_url: Option<String>,
     decline: Option<&'static str>,
+    #[schema(value_type = Time)]
     created_at: Timestamp,
+    #[schema(value_type = Option<Time>)]
     paid_at: Option<Timestamp>,
 }
 
@@ -102,4 +110,30 @@ pub(crate) async fn list(
     let (payments, total) = app.payments(caller.account_id, (page - 1) * limit, limit).await?;
     let items = payments.into_iter().map(PaymentBody::from).collect();
     Ok(Json(PaymentsBody { items, total, page, limit, pages: total.div_ceil(limit) }))
+}
+
+pub(crate) fn operation() -> Operation {
+    let payment = json!({
+        "id": 501, "kind": "package", "item": "light", "tokens": 100, "method": "yookassa", "status": "succeeded",
+        "amount": "449.00", "refunded": "0.00", "currency": "RUB", "confirmation_url": null, "decline": null,
+        "created_at": "2026-11-22T12:00:00Z", "paid_at": "2026-11-22T12:01:10Z",
+    });
+    Operation::new("List the payments")
+        .about("The newest first.")
+        .query(
+            "page",
+            "Which page.",
+            json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 1 }),
+        )
+        .query(
+            "limit",
+            "Payments on a page.",
+            json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 20 }),
+        )
+        .answers::<PaymentsBody>(
+            200,
+            "A page of them.",
+            json!({ "items": [payment], "total": 1, "page": 1, "limit": 20, "pages": 1 }),
+        )
+        .refuses(&["validation_error"])
 }

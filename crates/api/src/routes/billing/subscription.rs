@@ -5,6 +5,7 @@ use crate::{
     error::ApiError,
     extract::{AnyPlan, JsonObject},
     idempotency,
+    openapi::{Operation, Time},
 };
 use app::{App, Error};
 use axum::{
@@ -15,14 +16,19 @@ use axum::{
 };
 use domain::{billing::Subscription, time::Timestamp};
 use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 /// A subscription as its owner sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscription)]
 struct SubscriptionBody {
     plan: String,
     method: &'static str,
     status: &'static str,
+    #[schema(value_type = Time)]
     cycle_starts_at: Timestamp,
+    #[schema(value_type = Time)]
     cycle_ends_at: Timestamp,
     /// Whether it ends then.
     cancel_at_end: bool,
@@ -31,10 +37,12 @@ struct SubscriptionBody {
 }
 
 /// The answer to an order that needs no payment now.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LaterOrder)]
 pub(super) struct LaterBody {
     payment_id: Option<i64>,
     confirmation_url: Option<String>,
+    #[schema(value_type = Time)]
     effective_at: Timestamp,
     subscription: SubscriptionBody,
 }
@@ -103,4 +111,46 @@ pub(crate) async fn resume(
 ) -> Result<impl IntoResponse, ApiError> {
     let subscription = app.resume_subscription(caller.account_id).await?;
     Ok(Json(SubscriptionBody::from(subscription)))
+}
+
+fn example() -> Value {
+    json!({
+        "plan": "pro", "method": "yookassa", "status": "active", "cycle_starts_at": "2026-11-22T12:00:00Z",
+        "cycle_ends_at": "2026-12-22T12:00:00Z", "cancel_at_end": false, "next_plan": null,
+    })
+}
+
+pub(crate) fn create_operation() -> Operation {
+    let later = json!({
+        "payment_id": null, "confirmation_url": null, "effective_at": "2026-12-22T12:00:00Z", "subscription": example(),
+    });
+    order::operation(
+        "Subscribe to a plan, or change it",
+        &["plan"],
+        json!({ "plan": "pro", "method": "yookassa" }),
+    )
+    .about("An upgrade takes effect when it is paid; a downgrade, at the end of the cycle.")
+    .answers::<LaterBody>(
+        200,
+        "No payment is needed now: what changes, changes at the end of the cycle.",
+        later,
+    )
+}
+
+pub(crate) fn show_operation() -> Operation {
+    Operation::new("Show the subscription")
+        .answers::<SubscriptionBody>(200, "The one that runs.", example())
+        .refuses(&["not_found"])
+}
+
+pub(crate) fn cancel_operation() -> Operation {
+    Operation::new("End the subscription at the end of its cycle")
+        .answers_nothing(204, "It ends then, and nothing more is charged.")
+        .refuses(&["not_found", "provider_error"])
+}
+
+pub(crate) fn resume_operation() -> Operation {
+    Operation::new("Take a cancellation back")
+        .answers::<SubscriptionBody>(200, "It goes on.", example())
+        .refuses(&["not_found", "validation_error", "provider_error"])
 }

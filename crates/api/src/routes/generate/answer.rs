@@ -2,14 +2,14 @@
 
 use super::Prefer;
 use crate::{error::ApiError, idempotency, limits::Known, wire::generation::GenerationBody};
-use app::{App, Caller, GenerationStatus, Replay, Running};
+use app::{App, Awaited, Caller, Replay, Running};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::{id::GenerationId, ledger::RateState};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What an answer says of how its generation began, whatever came of it.
 #[derive(Clone, Copy, Debug)]
@@ -54,25 +54,16 @@ async fn outcome(
     running: Running,
     wait: Option<Duration>,
 ) -> Result<Response, ApiError> {
-    let (id, patience, begun_at) = (running.id, running.patience, Instant::now());
     // For what is made at once, clients wait for as long as that takes.
     let wait = wait.or(running.is_async.then_some(Duration::ZERO));
-    let finished = match wait {
-        Some(Duration::ZERO) => return Ok(later(id, GenerationBody::begun(&running))),
-        Some(wait) => tokio::time::timeout(wait, running.finish()).await.ok().transpose()?.flatten(),
-        None => running.finish().await?,
-    };
-    if let Some(finished) = finished {
-        return Ok(Json(GenerationBody::from(&*finished)).into_response());
+    let id = running.id;
+    if wait == Some(Duration::ZERO) {
+        return Ok(later(id, GenerationBody::begun(&running)));
     }
-    // It goes on, here or as a job whose record tells.
-    let left = wait.map_or(patience, |wait| wait.saturating_sub(begun_at.elapsed()));
-    let view = app.await_generation(caller, id, left).await?;
-    match view.record.status {
-        GenerationStatus::Completed => Ok(Json(GenerationBody::at_its_end(view)).into_response()),
-        GenerationStatus::Failed => Err(ApiError::of_record(&view.record)),
-        GenerationStatus::Pending => Ok(later(id, GenerationBody::from(view))),
-    }
+    Ok(match app.outcome(caller, running, wait).await? {
+        Awaited::Finished(finished) => Json(GenerationBody::from(&*finished)).into_response(),
+        Awaited::Pending(view) => later(id, GenerationBody::from(*view)),
+    })
 }
 
 fn later(id: GenerationId, body: GenerationBody) -> Response {

@@ -39,6 +39,6 @@ pub(super) fn read(mut body: Map<String, Value>) -> Result<GenerateRequest, ApiE
     if model.is_empty() {
         Err(ApiError::validation(errors))
     } else {
-        Ok(GenerateRequest { model, params, errors, audio: None, chat: None })
+        Ok(GenerateRequest { errors, ..GenerateRequest::new(model, params) })
     }
 }

@@ -4,7 +4,8 @@ use super::Prefer;
 use crate::{
     error::ApiError,
     extract::{AnyPlan, PathName},
-    wire::generation::GenerationBody,
+    openapi::Operation,
+    wire::generation::{self, GenerationBody},
 };
 use app::App;
 use axum::{
@@ -31,4 +32,12 @@ pub(crate) async fn show(
 /// What is no number is no generation's id.
 pub(super) fn read_id(id: &str) -> Result<GenerationId, ApiError> {
     id.parse().map(GenerationId).map_err(|_| ApiError::not_found("generation"))
+}
+
+pub(crate) fn operation() -> Operation {
+    Operation::new("Show a generation")
+        .about("It stays readable with the key that started it, on whatever plan.")
+        .preferring()
+        .answers::<GenerationBody>(200, "The generation, as it stands.", generation::example())
+        .refuses(&["insufficient_plan"])
 }

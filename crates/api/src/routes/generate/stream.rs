@@ -5,7 +5,9 @@ use super::{Marks, request};
 use crate::{
     error::{ApiError, ErrorBody},
     extract::{Authenticated, JsonObject},
-    idempotency, request_id,
+    idempotency,
+    openapi::{EVENTS, Operation},
+    request_id,
 };
 use app::{App, Error, Running};
 use axum::{
@@ -19,7 +21,7 @@ use axum::{
 use domain::{id::GenerationId, params::FieldError};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::convert::Infallible;
 
 /// Asks proxies of the nginx family to pass events on as they come.
@@ -127,4 +129,25 @@ async fn end(running: Running, request_id: String) -> Event {
 fn event(body: &EventBody<'_>) -> Event {
     // Strings and numbers in a struct of ours always become JSON.
     Event::default().json_data(body).unwrap_or_default()
+}
+
+/// A short stream, for the documentation.
+pub(super) const EXAMPLE: &str = "data: {\"type\":\"generation_start\",\"id\":18473,\"model\":\"gpt-5\"}\n\n\
+    data: {\"type\":\"content_delta\",\"delta\":\"A boat\"}\n\n\
+    data: {\"type\":\"generation_end\",\"id\":18473,\"tokens_spent\":2,\"balance_remaining\":281}\n\n\
+    data: [DONE]\n\n";
+
+pub(crate) fn operation() -> Operation {
+    Operation::new("Generate, and read the text as it comes")
+        .about(
+            "Text models only. What is refused before the hold is an ordinary error. Then events: `generation_start`, \
+             `content_delta`…, and `generation_end` once the charge is durable, or `error`, which says that nothing was charged; \
+             `[DONE]` is last.",
+        )
+        .json_body(
+            json!({ "$ref": "#/components/schemas/GenerateRequest" }),
+            json!({ "model": "gpt-5", "prompt": "What is a boat?" }),
+        )
+        .idempotent()
+        .answers_media(200, "Server-sent events.", EVENTS, Some(EXAMPLE))
 }

@@ -3,12 +3,17 @@
 use crate::{
     error::ApiError,
     extract::QueryOf,
-    wire::{List, model::ModelBody},
+    openapi::Operation,
+    wire::{
+        List,
+        model::{self, ModelBody},
+    },
 };
 use app::App;
 use axum::{Json, extract::State, response::IntoResponse};
 use domain::{catalog::Category, params::FieldError};
 use serde::Deserialize;
+use serde_json::json;
 use std::collections::BTreeSet;
 
 #[derive(Deserialize)]
@@ -41,4 +46,16 @@ pub(crate) async fn list(
     });
     let bodies = chosen.map(|model| ModelBody::of(&app, model)).collect();
     Ok(Json(List::whole(bodies)).into_response())
+}
+
+pub(crate) fn operation() -> Operation {
+    Operation::new("List the models")
+        .query(
+            "category",
+            "Only of this category.",
+            json!({ "type": "string", "enum": Category::ALL.map(Category::name) }),
+        )
+        .query("provider", "Only of this vendor.", json!({ "type": "string" }))
+        .answers_list::<ModelBody<'_>>("The models.", model::example())
+        .refuses(&["validation_error"])
 }

@@ -2,24 +2,21 @@
 
 mod stream;
 
-use super::{refuse_idempotency_key, renamed, require_category};
+use super::{answer, renamed};
 use crate::{
     error::ApiError,
     extract::{Authenticated, JsonObject},
+    idempotency,
+    openapi::{EVENTS, Operation},
+    routes::generate::Marks,
     wire::openai::{
         chat::{self, ChatRequest},
         completion::Completion,
-        generation_header,
     },
 };
-use app::{App, Error, FailedGeneration};
-use axum::{
-    Json,
-    extract::State,
-    http::HeaderMap,
-    response::{IntoResponse, Response},
-};
-use domain::{catalog::Category, id::GenerationId};
+use app::{App, Awaited, Error};
+use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use serde_json::json;
 
 pub(crate) async fn create(
     State(app): State<App>,
@@ -27,23 +24,56 @@ pub(crate) async fn create(
     headers: HeaderMap,
     JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
-    refuse_idempotency_key(&headers)?;
+    let key = idempotency::read(&headers)?;
     let ChatRequest { generate, include_usage, renamed: names } = chat::read(body)?;
-    require_category(&app, &generate.model, Category::Text)?;
-    let running = app.generate(&caller, generate).await;
+    let running = app.generate_once(&caller, generate, key).await;
     let running = running.map_err(|failed| renamed(failed, &names))?;
-    let (id, header) = (running.id, generation_header(running.id));
+    let (id, marks) = (running.id, Marks::of(&running));
     if running.is_stream {
-        let created_at = app.clock().now();
-        return Ok((header, stream::events(running, created_at, include_usage)).into_response());
+        return Ok(answer(id, marks, Ok(stream::events(running, include_usage))));
     }
-    match running.finish().await? {
-        Some(finished) => Ok((header, Json(Completion::from(&*finished))).into_response()),
-        None => Err(became_job(Some(id)).into()),
-    }
+    let told = match app.outcome(&caller, running, None).await {
+        Ok(Awaited::Finished(finished)) => Ok(Json(Completion::from(&*finished))),
+        // A repeat whose process ends before the first has.
+        Ok(Awaited::Pending(_)) => Err(ApiError::from(Error::OutcomeUnknown).of_generation(id)),
+        Err(failed) => Err(failed.into()),
+    };
+    Ok(answer(id, marks, told))
 }
 
-/// No text model runs as a job.
-fn became_job(generation_id: Option<GenerationId>) -> FailedGeneration {
-    FailedGeneration { generation_id, error: Error::Internal("a conversation became a job".to_owned()) }
+pub(crate) fn operation() -> Operation {
+    let body = json!({ "type": "object", "required": ["model", "messages"], "additionalProperties": false, "properties": {
+        "model": { "type": "string" },
+        "messages": { "type": "array", "minItems": 1, "items": { "type": "object" } },
+        "stream": { "type": ["boolean", "null"] },
+        "stream_options": { "type": ["object", "null"], "properties": { "include_usage": { "type": "boolean" } } },
+        "temperature": { "type": ["number", "null"] }, "top_p": { "type": ["number", "null"] },
+        "stop": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }, { "type": "null" }] },
+        "max_tokens": { "type": ["integer", "null"] }, "max_completion_tokens": { "type": ["integer", "null"] },
+        "tools": { "type": ["array", "null"], "items": { "type": "object" } }, "tool_choice": {},
+        "response_format": { "type": ["object", "null"] }, "n": { "type": ["integer", "null"], "enum": [1, null] },
+        "user": {}, "metadata": {},
+    }});
+    let answer = json!({
+        "id": "chatcmpl-18473", "object": "chat.completion", "created": 1_795_305_600, "model": "gpt-5",
+        "choices": [{
+            "index": 0, "message": { "role": "assistant", "content": "A boat is a small ship.", "refusal": null },
+            "logprobs": null, "finish_reason": "stop",
+        }],
+        "usage": { "prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 16 },
+    });
+    Operation::new("Complete a conversation")
+        .about("As OpenAI's clients ask for it. What cannot be honoured is refused, not ignored.")
+        .json_body(
+            body,
+            json!({ "model": "gpt-5", "messages": [{ "role": "user", "content": "What is a boat?" }] }),
+        )
+        .idempotent()
+        .answers_json(
+            200,
+            "The answer; chunks of it, with `\"stream\": true`.",
+            json!({ "type": "object" }),
+            answer,
+        )
+        .answers_media(200, "", EVENTS, None)
 }

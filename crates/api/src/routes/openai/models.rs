@@ -3,6 +3,7 @@
 use crate::{
     error::ApiError,
     extract::{Authenticated, PathName},
+    openapi::Operation,
 };
 use app::App;
 use axum::{Json, extract::State};
@@ -64,4 +65,30 @@ fn is_served(app: &App, model: &Model) -> bool {
         Category::Video | Category::Music | Category::Tool => false,
     };
     has_route && app.availability(model).reason().is_none()
+}
+
+fn schema() -> Value {
+    json!({ "type": "object", "required": ["id", "object", "created", "owned_by"], "properties": {
+        "id": { "type": "string" }, "object": { "const": "model" }, "created": { "type": "integer" },
+        "owned_by": { "type": "string" },
+    }})
+}
+
+fn example() -> Value {
+    json!({ "id": "gpt-5", "object": "model", "created": CREATED_UNIX_S, "owned_by": "openai" })
+}
+
+pub(crate) fn list_operation() -> Operation {
+    Operation::new("List the models of this face").answers_json(
+        200,
+        "Those that can be used here now.",
+        json!({ "type": "object", "required": ["object", "data"], "properties": {
+            "object": { "const": "list" }, "data": { "type": "array", "items": schema() },
+        }}),
+        json!({ "object": "list", "data": [example()] }),
+    )
+}
+
+pub(crate) fn show_operation() -> Operation {
+    Operation::new("Show a model of this face").answers_json(200, "The model.", schema(), example())
 }

@@ -1,17 +1,19 @@
 //! `POST /v1/audio/speech`: the sound itself is the answer.
 
-use super::{generate, refuse_idempotency_key, require_category, without_file};
+use super::{file_of, generate, unread};
 use crate::{
     error::ApiError,
     extract::{Authenticated, JsonObject},
-    wire::openai::{Fields, generation_header},
+    idempotency,
+    openapi::Operation,
+    wire::openai::Fields,
 };
 use app::{App, GenerateRequest};
 use axum::{
     body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use domain::{catalog::Category, params::FieldError};
 use serde_json::{Map, Value, json};
@@ -27,19 +29,19 @@ pub(crate) async fn create(
     headers: HeaderMap,
     JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
-    refuse_idempotency_key(&headers)?;
+    let key = idempotency::read(&headers)?;
     let request = read(body)?;
-    require_category(&app, &request.model, Category::Tts)?;
-    let view = generate(&app, &caller, request, &NAMES).await?;
-    let name = view.record.result_file.as_ref().ok_or_else(|| without_file(&view))?;
-    let file = app.open_file(name, |_| None).await?;
-    let mut response = (generation_header(view.record.id), Body::from_stream(file.body)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.record.size_bytes));
-    if let Ok(content_type) = HeaderValue::from_str(&file.record.content_type) {
-        headers.insert(header::CONTENT_TYPE, content_type);
-    }
-    Ok(response)
+    let told = generate(&app, &caller, (request, key), &NAMES, async |finished| {
+        let name = file_of(&finished)?;
+        let file = app.open_file(name, |_| None).await.map_err(|error| unread(error, finished.id))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.record.size_bytes));
+        if let Ok(content_type) = HeaderValue::from_str(&file.record.content_type) {
+            headers.insert(header::CONTENT_TYPE, content_type);
+        }
+        Ok((headers, Body::from_stream(file.body)))
+    });
+    told.await
 }
 
 fn read(body: Map<String, Value>) -> Result<GenerateRequest, ApiError> {
@@ -62,8 +64,21 @@ fn read(body: Map<String, Value>) -> Result<GenerateRequest, ApiError> {
     }
     body.finish();
     if errors.is_empty() {
-        Ok(GenerateRequest { model, params, errors, audio: None, chat: None })
+        Ok(GenerateRequest { category: Some(Category::Tts), ..GenerateRequest::new(model, params) })
     } else {
         Err(ApiError::validation(errors))
     }
+}
+
+pub(crate) fn operation() -> Operation {
+    let body = json!({ "type": "object", "required": ["model", "input"], "additionalProperties": false, "properties": {
+        "model": { "type": "string" }, "input": { "type": "string" }, "voice": { "type": ["string", "null"] },
+        "speed": { "type": ["number", "null"] }, "stream_format": { "enum": ["audio", null] },
+        "response_format": { "enum": ["mp3", "opus", "wav", null] },
+    }});
+    Operation::new("Have a text spoken")
+        .json_body(body, json!({ "model": "openai-tts", "input": "Hello." }))
+        .idempotent()
+        .answers_media(200, "The sound itself.", "audio/*", None)
+        .refuses(&["timeout"])
 }

@@ -3,7 +3,7 @@
 use super::{Fields, messages, tools};
 use crate::error::ApiError;
 use app::GenerateRequest;
-use domain::{params::FieldError, text::Chat};
+use domain::{catalog::Category, params::FieldError, text::Chat};
 use serde_json::{Map, Value, json};
 
 /// The two names of the ceiling on output, the newer one first. Ours is the older one.
@@ -43,7 +43,8 @@ pub(crate) fn read(body: Map<String, Value>) -> Result<ChatRequest, ApiError> {
     if !errors.is_empty() {
         return Err(ApiError::validation(errors));
     }
-    let generate = GenerateRequest { model, params, errors, audio: None, chat: Some(chat) };
+    let category = Some(Category::Text);
+    let generate = GenerateRequest { chat: Some(chat), category, ..GenerateRequest::new(model, params) };
     Ok(ChatRequest { generate, include_usage, renamed: [("max_tokens", ceiling_name)] })
 }
 

@@ -100,7 +100,9 @@ struct MessageBody {
 impl From<&Finished> for Completion {
     fn from(finished: &Finished) -> Self {
         let Outcome { calls, finish_reason, usage } = Outcome::of(finished);
-        let content = finished.text.clone();
+        // Where nothing was said and nothing is called, nothing is what was said.
+        let silence = calls.is_empty().then(String::new);
+        let content = finished.text.as_deref().map(str::to_owned).or(silence);
         let message = MessageBody { role: "assistant", content, refusal: None, tool_calls: calls };
         Self {
             id: completion_id(finished.id),

@@ -90,17 +90,20 @@ fn code(error: &ApiError) -> &'static str {
     }
 }
 
-/// Puts the errors of this face's paths into its shape, whoever made them.
+/// Puts the errors of this face's paths into its shape, whoever made them. Headers stay.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
     let is_ours = request.uri().path().starts_with(PREFIX);
     let mut response = next.run(request).await;
     let Some(error) = response.extensions_mut().remove::<ApiError>().filter(|_| is_ours) else {
         return response;
     };
-    let mut translated = (status(&error), Json(OpenAiError::from(&error))).into_response();
-    let headers = translated.headers_mut();
-    let kept = [header::RETRY_AFTER, header::WWW_AUTHENTICATE].into_iter();
-    headers.extend(kept.filter_map(|name| Some((name.clone(), response.headers().get(name)?.clone()))));
+    let told = (status(&error), Json(OpenAiError::from(&error))).into_response();
+    let (told, body) = told.into_parts();
+    *response.status_mut() = told.status;
+    *response.body_mut() = body;
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.extend(told.headers);
     // The limits that 429 speaks of pass.
     if error.is_final && error.status != StatusCode::TOO_MANY_REQUESTS {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
@@ -108,5 +111,5 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
     if let Some(id) = error.details.get("generation_id").and_then(Value::as_i64) {
         headers.extend(generation_header(GenerationId(id)));
     }
-    translated
+    response
 }

@@ -2,7 +2,7 @@
 
 use super::Fields;
 use crate::error::ApiError;
-use app::GenerationView;
+use app::Finished;
 use domain::params::FieldError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -71,17 +71,16 @@ enum ImageBody {
 
 impl ImageList {
     /// A picture in the answer.
-    pub(crate) fn of_base64(view: &GenerationView, base64: String) -> Self {
-        Self::of(view, ImageBody::B64Json(base64))
+    pub(crate) fn of_base64(finished: &Finished, base64: String) -> Self {
+        Self::of(finished, ImageBody::B64Json(base64))
     }
 
     /// A picture to be fetched.
-    pub(crate) fn of_url(view: &GenerationView, url: String) -> Self {
-        Self::of(view, ImageBody::Url(url))
+    pub(crate) fn of_url(finished: &Finished, url: String) -> Self {
+        Self::of(finished, ImageBody::Url(url))
     }
 
-    fn of(view: &GenerationView, image: ImageBody) -> Self {
-        let created_at = view.record.completed_at.unwrap_or(view.record.created_at);
-        Self { created: created_at.unix_ms().div_euclid(1_000), data: [image] }
+    fn of(finished: &Finished, image: ImageBody) -> Self {
+        Self { created: finished.completed_at.unix_ms().div_euclid(1_000), data: [image] }
     }
 }

@@ -58,7 +58,7 @@ async fn what_takes_too_long_is_canceled(database: TestDatabase) {
         assert_eq!(error["type"], "server_error");
         assert_eq!(reply.header("x-should-retry"), Some("false"));
         let record = recorded(service, &account.key, &reply).await;
-        assert_eq!((&record["status"], &record["error_code"]), (&json!("failed"), &json!("canceled")));
+        assert_eq!((&record["status"], &record["error_code"]), (&json!("failed"), &json!("timeout")));
         assert_eq!((service.balance(&account.key).await, &record["tokens_spent"]), (10, &json!(0)));
     }
     assert_eq!(service.assert_verifies().await.open_holds, 0);

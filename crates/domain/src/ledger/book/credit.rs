@@ -137,13 +137,33 @@ impl<Done> Book<Done> {
         Ok(Outcome::Done)
     }
 
+    pub(super) fn take(
+        &mut self,
+        wallet: Wallet,
+        source_id: i64,
+        amount_tokens: i64,
+    ) -> Result<Outcome, Refusal> {
+        check_amount(amount_tokens)?;
+        if self.sources.contains(&(wallet.account_id, Reason::Take, source_id)) {
+            return Ok(Outcome::Done);
+        }
+        let available_tokens = wallet.permanent_available;
+        let rest = available_tokens.checked_sub(amount_tokens).filter(|rest| *rest >= 0);
+        let rest =
+            rest.ok_or(Refusal::InsufficientTokens { required_tokens: amount_tokens, available_tokens })?;
+        self.is_new(&wallet, Reason::Take, source_id);
+        self.enter(&wallet, Reason::Take, source_id, (Leg::Permanent, Leg::Adjusted), amount_tokens);
+        self.put(Wallet { permanent_available: rest, ..wallet });
+        Ok(Outcome::Done)
+    }
+
     /// Whether nothing was entered yet for this reason and source; from now on it counts as entered.
     fn is_new(&mut self, wallet: &Wallet, reason: Reason, source_id: i64) -> bool {
         self.sources.insert((wallet.account_id, reason, source_id))
     }
 
     /// Enters what of tokens just given pays the account's debt, and says how much that is.
-    fn recover(&mut self, wallet: &Wallet, source_id: i64, leg: Leg, amount_tokens: i64) -> i64 {
+    pub(super) fn recover(&mut self, wallet: &Wallet, source_id: i64, leg: Leg, amount_tokens: i64) -> i64 {
         let recovered = wallet.owed_tokens.min(amount_tokens);
         self.enter(wallet, Reason::DebtRecovery, source_id, (leg, Leg::Owed), recovered);
         recovered

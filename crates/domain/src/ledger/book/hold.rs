@@ -32,8 +32,17 @@ impl<Done> Book<Done> {
         let cycle_id = wallet.cycle.as_ref().filter(|_| split.plan_tokens > 0).map(|cycle| cycle.id);
         let key_month = key_use.map(|used| used.month);
         self.note(&request, key_use);
-        let counted = key_month.map(|month| (request.key_id, month));
-        self.holds.insert(key, StoredHold { split, cycle_id, completed: None, key_month: counted });
+        let counted = request.key_id.zip(key_month);
+        let stored = StoredHold {
+            split,
+            cycle_id,
+            completed: None,
+            key_month: counted,
+            runs_as_job: false,
+            is_called_back: request.webhook_url.is_some(),
+            refunded_tokens: None,
+        };
+        self.holds.insert(key, stored);
         self.new_holds.push(NewHold { request, split, cycle_id, key_month, balance_tokens });
         self.put(after);
         Ok(Outcome::Held(Held { split, balance_tokens, rate }))
@@ -55,8 +64,10 @@ impl<Done> Book<Done> {
 
     /// What the key will have used; `None` for one without a budget.
     fn key_use_with(&self, request: &HoldRequest) -> Result<Option<KeyUse>, Refusal> {
-        let Some(budget_tokens) = request.key_budget_tokens else { return Ok(None) };
-        let used = self.key_uses.get(&(request.account_id, request.key_id)).copied().unwrap_or_default();
+        let Some((key_id, budget_tokens)) = request.key_id.zip(request.key_budget_tokens) else {
+            return Ok(None);
+        };
+        let used = self.key_uses.get(&(request.account_id, key_id)).copied().unwrap_or_default();
         let required_tokens = request.price_tokens;
         let used = used.at(Month::of(self.now)).using(required_tokens, budget_tokens);
         used.map(Some)
@@ -65,8 +76,8 @@ impl<Done> Book<Done> {
 
     /// Notes what the hold that is taken uses and binds.
     fn note(&mut self, request: &HoldRequest, key_use: Option<KeyUse>) {
-        if let Some(used) = key_use {
-            let key = (request.account_id, request.key_id);
+        if let Some((key_id, used)) = request.key_id.zip(key_use) {
+            let key = (request.account_id, key_id);
             self.key_uses.insert(key, used);
             self.used_keys.insert(key);
         }
@@ -92,6 +103,9 @@ impl<Done> Book<Done> {
         if let Some(is_completed) = hold.completed {
             return Ok(resolved(is_completed, false, &wallet));
         }
+        if hold.runs_as_job && matches!(ended.resolution, Resolution::Lost(_)) {
+            return Ok(resolved(false, false, &wallet));
+        }
         let is_completed = matches!(ended.resolution, Resolution::Completed(_));
         let (after, ended_tokens) = if is_completed {
             (wallet.capture(hold.split).ok_or(Refusal::Inconsistent)?, 0)
@@ -108,6 +122,7 @@ impl<Done> Book<Done> {
             self.enter(&wallet, Reason::LateRelease, source, (Leg::Plan, Leg::Expired), ended_tokens);
             self.return_to_key(&wallet, &hold, price);
         }
+        self.tell_of_end(&after, &hold, ended.generation_id, is_completed);
         self.holds.insert(key, StoredHold { completed: Some(is_completed), ..hold });
         let balance_tokens = after.spendable_tokens(self.now);
         self.resolutions.push(SettledHold { ended, balance_tokens });

@@ -145,7 +145,7 @@ fn a_budget_covers_what_is_held_and_spent_of_a_month() {
     }
     store.run_one(at(START_MS), budgeted(3, 4, 10)).unwrap();
     // Another key has its own; one without a budget is not counted at all.
-    let other = HoldRequest { key_id: KeyId(2), key_budget_tokens: Some(7), ..request(ANN, 4, 7) };
+    let other = HoldRequest { key_id: Some(KeyId(2)), key_budget_tokens: Some(7), ..request(ANN, 4, 7) };
     store.run_one(at(START_MS), Command::Hold(other)).unwrap();
     store.run_one(at(START_MS), super::hold(ANN, 5, 100)).unwrap();
     let uses: Vec<i64> = store.key_uses.values().map(|used| used.used_tokens).collect();
@@ -212,7 +212,7 @@ fn hold() -> impl Strategy<Value = Command<()>> {
     let ids = (0_usize..2, 1_i64..40, 1_i64..3, 1_i64..15);
     (ids, limits, budget, name).prop_map(|((account, id, key, price), (hourly, daily), budget, name)| {
         Command::Hold(HoldRequest {
-            key_id: KeyId(key),
+            key_id: Some(KeyId(key)),
             limits: RateLimits { hourly, daily },
             key_budget_tokens: budget,
             binding: name.map(|(name, what)| Binding {

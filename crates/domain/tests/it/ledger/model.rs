@@ -2,6 +2,7 @@
 
 mod admission;
 mod credit;
+mod operator;
 
 use domain::{
     id::AccountId,
@@ -34,6 +35,8 @@ struct Hold {
     /// Lots by their place, and what was taken from each.
     taken: Vec<(usize, i64)>,
     completed: Option<bool>,
+    /// What came back of its charge.
+    refunded: Option<Split>,
     price: i64,
     /// The key whose budget it counts against, and the month.
     key: Option<(i64, String)>,
@@ -124,6 +127,10 @@ impl Model {
             }
             Command::TakeBack(take) => self.take_back(take),
             Command::GiveBack(give) => self.give_back(now, give),
+            Command::Take { source_id, amount_tokens, .. } => {
+                self.take_for_good(account, *source_id, *amount_tokens)
+            }
+            Command::RefundCharge { generation_id, .. } => self.refund_charge(now, account, generation_id.0),
         }
     }
 
@@ -145,7 +152,7 @@ impl Model {
                 });
             }
             let (taken, key) = (self.take(now, account, price), self.counted(now, request));
-            self.holds.insert((account, id), Hold { taken, completed: None, price, key });
+            self.holds.insert((account, id), Hold { taken, completed: None, refunded: None, price, key });
             self.begin(now, request);
         }
         Ok(Outcome::Held(Held {

@@ -48,6 +48,7 @@ const STARTERS: i64 = 100;
 const CYCLES: i64 = 200;
 const REFUNDS: i64 = 300;
 const PAYMENTS: i64 = 400;
+const TAKES: i64 = 500;
 
 fn cycle_id() -> impl Strategy<Value = i64> {
     CYCLES + 1..CYCLES + 7
@@ -110,6 +111,10 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(account_id, id)| Command::EndCycle { account_id, cycle_id: CycleId(id) }),
         1 => take_back().prop_map(Command::TakeBack),
         3 => give_back(),
+        2 => (account(), 1_i64..5, amount())
+            .prop_map(|(account_id, id, amount_tokens)| Command::Take { account_id, source_id: TAKES + id, amount_tokens }),
+        4 => (account(), 1_i64..15)
+            .prop_map(|(account_id, id)| Command::RefundCharge { account_id, generation_id: GenerationId(id) }),
     ];
     prop_oneof![8 => plain.prop_map(Step::Plain), 1 => (take_back(), 0_i64..=100).prop_map(|(take, part)| Step::TakeSeen(take, part))]
 }

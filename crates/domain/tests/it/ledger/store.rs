@@ -52,6 +52,7 @@ impl Store {
             sources: sources.collect(),
             key_uses: self.key_uses.clone(),
             bound: self.bound.clone(),
+            allowances: BTreeMap::new(),
         };
         let mut book = Book::new(now, loaded);
         let answers = commands.into_iter().map(|command| book.apply(command)).collect();
@@ -76,9 +77,16 @@ impl Store {
                 let bound = Bound { fingerprint: binding.fingerprint, generation_id };
                 assert_eq!(self.bound.insert(name, bound), None, "a name is bound once");
             }
-            let key_month = hold.key_month.map(|month| (hold.request.key_id, month));
-            let stored =
-                StoredHold { split: hold.split, cycle_id: hold.cycle_id, completed: None, key_month };
+            let key_month = hold.request.key_id.zip(hold.key_month);
+            let stored = StoredHold {
+                split: hold.split,
+                cycle_id: hold.cycle_id,
+                completed: None,
+                key_month,
+                runs_as_job: false,
+                is_called_back: false,
+                refunded_tokens: None,
+            };
             assert_eq!(self.holds.insert(key, stored), None, "a hold is taken once");
         }
         for settled in changes.resolutions {
@@ -86,6 +94,11 @@ impl Store {
             let hold = self.holds.get_mut(&(ended.account_id, ended.generation_id)).unwrap();
             let completed = matches!(ended.resolution, Resolution::Completed(()));
             assert_eq!(hold.completed.replace(completed), None, "a hold ends once");
+        }
+        for refund in changes.refunds {
+            let hold = self.holds.get_mut(&(refund.account_id, refund.generation_id)).unwrap();
+            assert_eq!(hold.completed, Some(true), "what is given back was charged");
+            assert_eq!(hold.refunded_tokens.replace(refund.tokens), None, "a charge is given back once");
         }
         for change in changes.key_uses {
             self.key_uses.insert((change.account_id, change.key_id), change.after);

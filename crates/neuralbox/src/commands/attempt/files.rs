@@ -6,10 +6,10 @@ use app::{MAX_INPUT_BYTES, result_kind};
 use domain::{
     media::{InputFile, MediaCall, ProductFile},
     params::ParamSpec,
-    port::Provider,
+    port::{FetchLimits, Provider},
 };
 use media::{Inspected, MediaError};
-use providers::{FetchError, FetchPolicy, Fetcher};
+use providers::{FetchError, Fetcher};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -81,7 +81,7 @@ impl Attempt<'_> {
         path: &Path,
     ) -> Result<(), FetchError> {
         let fetcher = Fetcher::new(self.settings.fetch.clone())?;
-        fetcher.fetch(url, FetchPolicy { max_bytes, allow_private }, path).await.map(drop)
+        fetcher.fetch(url, FetchLimits { max_bytes, allow_private }, path).await
     }
 
     /// Puts the result where it is wanted, once it is found to be what the model makes. It stays as the vendor made it.
@@ -126,15 +126,15 @@ async fn input(name: &str, path: &Path, url: Option<String>) -> Result<InputFile
         file_name: format!("{name}.{}", inspected.media_type.extension()),
         content_type: inspected.media_type.content_type().to_owned(),
         bytes: tokio::fs::metadata(path).await?.len(),
+        duration_ms: inspected.duration_ms,
         path: path.to_owned(),
         url,
     })
 }
 
 /// How long the recording plays that goes in, where it says.
-pub(super) async fn input_audio_ms(call: &MediaCall) -> Option<i64> {
-    let recording = call.inputs.get(AUDIO)?;
-    inspect(&recording.path).await.ok()?.duration_ms
+pub(super) fn input_audio_ms(call: &MediaCall) -> Option<i64> {
+    call.inputs.get(AUDIO)?.duration_ms
 }
 
 async fn inspect(path: &Path) -> Result<Inspected, MediaError> {

@@ -29,6 +29,7 @@ fn call() -> MediaCall {
         file_name: "image_url.png".to_owned(),
         content_type: "image/png".to_owned(),
         bytes: 17,
+        duration_ms: None,
         url: None,
     };
     MediaCall {

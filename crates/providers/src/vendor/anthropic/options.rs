@@ -3,10 +3,10 @@
 //! The vendor has no mode for JSON. An answer in JSON is asked for as the arguments of a function that must be called, which
 //! are then the text.
 
-use crate::wire::options::refuse_json_beside_tools;
+use crate::wire::options::{refuse_json_beside_tools, require_tools_for_history};
 use domain::{
     params::FieldError,
-    text::{ChatOptions, JsonSchema, ResponseFormat, Tool, ToolChoice},
+    text::{ChatOptions, JsonSchema, ResponseFormat, TextInput, Tool, ToolChoice},
 };
 use serde_json::{Map, Value, json};
 
@@ -19,7 +19,8 @@ pub(super) fn is_json(options: &ChatOptions) -> bool {
     options.format != ResponseFormat::Text
 }
 
-pub(super) fn check(options: &ChatOptions) -> Vec<FieldError> {
+pub(super) fn check(input: &TextInput) -> Vec<FieldError> {
+    let options = &input.options;
     let schema = match &options.format {
         ResponseFormat::JsonSchema(format) if format.schema["type"] != "object" => {
             let field = "response_format.json_schema.schema.type";
@@ -33,7 +34,9 @@ pub(super) fn check(options: &ChatOptions) -> Vec<FieldError> {
         .iter()
         .any(is_blank)
         .then(|| FieldError::new("stop", "this model cannot stop at white space alone"));
-    refuse_json_beside_tools(options).into_iter().chain(schema).chain(stop).collect()
+    // What stands for JSON is a function too, and will do.
+    let history = if is_json(options) { None } else { require_tools_for_history(input) };
+    refuse_json_beside_tools(options).into_iter().chain(history).chain(schema).chain(stop).collect()
 }
 
 pub(super) fn add(options: &ChatOptions, body: &mut Map<String, Value>) {

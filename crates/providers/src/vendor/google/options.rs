@@ -3,7 +3,7 @@
 use crate::wire::options::arguments;
 use domain::{
     port::ProviderError,
-    text::{ChatOptions, FunctionCall, ResponseFormat, Tool, ToolChoice, ToolResult},
+    text::{ChatOptions, FunctionCall, Part, ResponseFormat, Role, Tool, ToolChoice, ToolResult},
 };
 use serde_json::{Map, Value, json};
 
@@ -62,6 +62,26 @@ pub(super) fn call_part(call: &FunctionCall) -> Result<Value, ProviderError> {
 /// What it gave. The vendor wants an object.
 pub(super) fn result_part(result: &ToolResult) -> Value {
     json!({ "functionResponse": { "name": result.name, "response": { "result": result.text } } })
+}
+
+/// The vendor knows what a call gave by its place alone, while clients may bring results in any order.
+pub(super) fn order_results(turns: &mut [(Role, Vec<&Part>)]) {
+    let mut calls: Vec<&str> = Vec::new();
+    for (_, parts) in turns {
+        let place = |part: &&Part| match part {
+            Part::ToolResult(result) => calls.iter().position(|id| *id == result.call_id),
+            _ => None,
+        };
+        parts.sort_by_key(|part| place(part).unwrap_or(usize::MAX));
+        calls = parts.iter().filter_map(|part| call_id(part)).collect();
+    }
+}
+
+fn call_id(part: &Part) -> Option<&str> {
+    match part {
+        Part::ToolCall(call) => Some(&call.id),
+        _ => None,
+    }
 }
 
 /// Of the calls in one turn only the first is signed.

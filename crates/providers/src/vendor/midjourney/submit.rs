@@ -41,9 +41,11 @@ pub(super) fn video(call: &MediaCall) -> Result<Request, ProviderError> {
     body.insert("motion".into(), json!(motion.unwrap_or("low")));
     body.extend(video_type.map(|video_type| ("videoType".into(), json!(video_type))));
     if let Some(batch_size) = batch_size {
-        let clips: u8 =
-            batch_size.parse().map_err(|_| rejected("the setting `batchSize` is a whole number"))?;
-        body.insert("batchSize".into(), json!(clips));
+        // One clip is sold, and the others would be paid for.
+        if batch_size != "1" {
+            return Err(rejected("the setting `batchSize` is 1"));
+        }
+        body.insert("batchSize".into(), json!(1));
     }
     let files = [(START.to_owned(), start.clone())].into();
     let path = format!("{}/submit/video", root(call)?);

@@ -1,9 +1,10 @@
 //! What comes, and what does not come whole.
 
 use super::{OPEN, STRICT, at_home, fetch, quick};
-use crate::raw_server::{RawServer, Then, open_stream, plain, read_request};
-use providers::{FetchError, FetchPolicy, FetchSettings, Fetcher};
+use domain::port::FetchLimits;
+use providers::{FetchError, FetchSettings, Fetcher};
 use std::time::Duration;
+use testkit::{RawServer, Then, open_stream, plain, read_request};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
@@ -12,11 +13,8 @@ const BODY: &[u8] = b"a small picture";
 #[tokio::test]
 async fn files_arrive() {
     let server = RawServer::start(plain(BODY, BODY.len()), Then::Close).await;
-    for policy in [STRICT, OPEN, FetchPolicy { max_bytes: 15, ..STRICT }] {
-        let (fetched, body) = fetch(&at_home(&[]), &server.url, policy).await.unwrap();
-        assert_eq!(body, BODY);
-        assert_eq!(fetched.bytes, 15);
-        assert_eq!(fetched.content_type.as_deref(), Some("application/json"));
+    for limits in [STRICT, OPEN, FetchLimits { max_bytes: 15, ..STRICT }] {
+        assert_eq!(fetch(&at_home(&[]), &server.url, limits).await.unwrap(), BODY);
     }
 }
 
@@ -41,8 +39,8 @@ async fn statuses() {
 async fn troubles() {
     let check = async |bytes: Vec<u8>, then: Then, is_expected: fn(&FetchError) -> bool| {
         let server = RawServer::start(bytes.clone(), then).await;
-        let policy = FetchPolicy { max_bytes: 14, ..STRICT };
-        let error = fetch(&at_home(&[]), &server.url, policy).await.unwrap_err();
+        let limits = FetchLimits { max_bytes: 14, ..STRICT };
+        let error = fetch(&at_home(&[]), &server.url, limits).await.unwrap_err();
         assert!(is_expected(&error), "{}: {error}", String::from_utf8_lossy(&bytes));
     };
     let too_large = |error: &FetchError| matches!(error, FetchError::TooLarge { max_bytes: 14 });

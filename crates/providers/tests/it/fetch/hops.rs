@@ -1,8 +1,8 @@
 //! Redirects, and names that change their mind.
 
 use super::{OPEN, STRICT, at_home, fetch};
-use crate::raw_server::{RawServer, Then, plain};
 use providers::FetchError;
+use testkit::{RawServer, Then, plain};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
 /// A server whose `/file` is a file, and whose `/from` redirects to `location`.
@@ -23,7 +23,7 @@ async fn redirects_are_followed() {
         for location in ["/file", "file", "/file?signature=1#top"] {
             let server = redirecting(status, location).await;
             let url = format!("{}/from", server.uri());
-            let (_, body) = fetch(&at_home(&[]), &url, STRICT).await.unwrap();
+            let body = fetch(&at_home(&[]), &url, STRICT).await.unwrap();
             assert_eq!(body, b"here");
             let requests = server.received_requests().await.unwrap();
             assert!(requests.iter().all(|request| !request.headers.contains_key("referer")));

@@ -1,10 +1,10 @@
 //! What a failure says about the next try, as the use-cases hear it.
 
 use super::at_home;
-use crate::raw_server::{RawServer, Then, plain};
 use domain::port::{Fetch, FetchFailureKind, FetchLimits};
 use providers::Fetcher;
 use std::path::Path;
+use testkit::{RawServer, Then, plain};
 use tokio::net::TcpListener;
 
 const LIMITS: FetchLimits = FetchLimits { max_bytes: 14, allow_private: false };

@@ -3,8 +3,7 @@
 use super::{Bench, CYCLE_MS};
 use domain::{
     billing::{
-        CycleWindow, Money, Payment, PaymentKind, PaymentStatus, Refund, RefundKind, RefundStatus,
-        Subscription, SubscriptionStatus,
+        CycleWindow, Money, Payment, PaymentKind, Purchase, Refund, RefundKind, RefundStatus, Subscription,
     },
     id::{AccountId, CycleId, PaymentId, RefundId, SubscriptionId},
     port::PaymentMethod,
@@ -14,67 +13,28 @@ impl Bench {
     /// A payment for the first cycle of a subscription, due now and not yet written.
     pub(crate) async fn payment(&self, account_id: AccountId) -> Payment {
         let id = PaymentId(self.id().await);
+        let purchase = Purchase { kind: PaymentKind::Subscription, item: "basic".to_owned(), tokens: 300 };
+        let (method, price) = (PaymentMethod::Yookassa, Money::kopecks(89_000));
+        let reference = format!("reference-{id}");
         Payment {
-            account_id,
-            id,
-            version: 0,
-            kind: PaymentKind::Subscription,
-            item: "basic".to_owned(),
-            tokens: 300,
-            method: PaymentMethod::Yookassa,
-            status: PaymentStatus::New,
-            amount: Money::kopecks(89_000),
-            credit_minor: 0,
-            refunded_minor: 0,
-            reference: format!("reference-{id}"),
-            gateway_id: None,
-            confirmation_url: None,
-            return_url: None,
-            receipt_email: None,
-            saved_method_id: None,
-            payer_id: None,
-            paid_until: None,
             subscription_id: Some(SubscriptionId(self.id().await)),
             cycle_index: Some(0),
             cycle_id: Some(CycleId(self.id().await)),
-            replaces: None,
-            trade_in: None,
-            decline: None,
-            attention: None,
-            checks: 0,
-            created_at: self.now(),
-            paid_at: None,
             due_at: Some(self.now()),
+            ..Payment::new(account_id, id, purchase, method, price, reference, self.now())
         }
     }
 
     /// A live subscription, due now and not yet written.
     pub(crate) async fn subscription(&self, account_id: AccountId, payment: &Payment) -> Subscription {
+        let window = CycleWindow { starts_at: self.now(), ends_at: self.now().plus_ms(CYCLE_MS) };
+        let begun = Subscription::begin(payment, self.now(), window, self.now()).unwrap();
         Subscription {
             account_id,
             id: SubscriptionId(self.id().await),
-            version: 0,
-            plan: payment.item.clone(),
-            method: payment.method,
-            status: SubscriptionStatus::Active,
-            end_reason: None,
-            anchor: self.now(),
-            cycle_index: 0,
             cycle_id: CycleId(self.id().await),
-            window: CycleWindow { starts_at: self.now(), ends_at: self.now().plus_ms(CYCLE_MS) },
-            price: payment.amount,
-            payment_id: payment.id,
-            saved_method_id: None,
-            is_method_gone: false,
-            payer_id: None,
-            receipt_email: None,
-            cancel_at_end: false,
-            next_plan: None,
-            declines: 0,
-            renewal_payment_id: None,
-            attention: None,
-            created_at: self.now(),
             due_at: Some(self.now()),
+            ..begun
         }
     }
 

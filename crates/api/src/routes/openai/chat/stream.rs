@@ -1,19 +1,17 @@
 //! The chunks of a streamed completion. The reason for the end comes only once the charge is on disk; a stream that fails
 //! ends with an error, and without the mark of a good end.
 
-use super::became_job;
 use crate::{
     error::ApiError,
     request_id,
     routes::generate::NO_BUFFERING,
     wire::openai::{completion::Chunks, error::OpenAiError},
 };
-use app::{Error, FailedGeneration, Running};
+use app::{Error, Running};
 use axum::response::{
     IntoResponse,
     sse::{Event, KeepAlive, Sse},
 };
-use domain::time::Timestamp;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use std::{collections::VecDeque, convert::Infallible};
@@ -26,8 +24,9 @@ enum Stage {
 }
 
 /// The events of a generation that has begun.
-pub(super) fn events(running: Running, created_at: Timestamp, include_usage: bool) -> impl IntoResponse {
-    let chunks = Chunks { id: running.id, model: running.model_slug.clone(), created_at, include_usage };
+pub(super) fn events(running: Running, include_usage: bool) -> impl IntoResponse {
+    let (model, created_at) = (running.model_slug.clone(), running.start.created_at);
+    let chunks = Chunks { id: running.id, model, created_at, include_usage };
     let state = (Stage::Start(running), chunks, request_id::current());
     let events = stream::unfold(state, |(stage, chunks, request_id)| async move {
         let (event, stage) = next(stage, &chunks, &request_id).await?;
@@ -49,22 +48,22 @@ async fn next(stage: Stage, chunks: &Chunks, request_id: &str) -> Option<(Event,
 }
 
 async fn end(running: Running, chunks: &Chunks, request_id: &str) -> VecDeque<Event> {
-    let id = Some(running.id);
-    match running.finish().await.and_then(|finished| finished.ok_or_else(|| became_job(id))) {
-        Ok(finished) => {
+    let error = match running.finish().await {
+        Ok(Some(finished)) => {
             let events = chunks.last(&finished).into_iter().map(|chunk| event(&chunk));
-            events.chain([Event::default().data("[DONE]")]).collect()
+            return events.chain([Event::default().data("[DONE]")]).collect();
         }
-        Err(FailedGeneration { error, .. }) => {
-            let is_internal = matches!(error, Error::Internal(_));
-            let mut error = ApiError::from(error);
-            if is_internal {
-                // Events are sent after the request's own scope has ended, so its name is brought along.
-                error.message = request_id.to_owned();
-            }
-            [event(&OpenAiError::from(&error))].into()
-        }
+        // A repeat whose process ends before the first has.
+        Ok(None) => Error::OutcomeUnknown,
+        Err(failed) => failed.error,
+    };
+    let is_internal = matches!(error, Error::Internal(_));
+    let mut error = ApiError::from(error);
+    if is_internal {
+        // Events are sent after the request's own scope has ended, so its name is brought along.
+        error.message = request_id.to_owned();
     }
+    [event(&OpenAiError::from(&error))].into()
 }
 
 fn event(body: &impl Serialize) -> Event {

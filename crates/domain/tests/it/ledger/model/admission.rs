@@ -35,7 +35,7 @@ impl Model {
             return Err(Refusal::RateLimited(state));
         }
         if let Some(budget) = request.key_budget_tokens {
-            let available_tokens = (budget - self.used(now, request.account_id, request.key_id.0)).max(0);
+            let available_tokens = (budget - self.used(now, request.account_id, key_of(request))).max(0);
             if request.price_tokens > available_tokens {
                 let required_tokens = request.price_tokens;
                 return Err(Refusal::OverKeyBudget { required_tokens, available_tokens });
@@ -54,7 +54,7 @@ impl Model {
     }
 
     pub(super) fn counted(&self, now: Timestamp, request: &HoldRequest) -> Option<(i64, String)> {
-        request.key_budget_tokens.map(|_| (request.key_id.0, month(now)))
+        request.key_budget_tokens.map(|_| (key_of(request), month(now)))
     }
 
     pub(super) fn begin(&mut self, now: Timestamp, request: &HoldRequest) {
@@ -84,4 +84,9 @@ impl Model {
 /// As `2026-11`.
 fn month(at: Timestamp) -> String {
     at.to_string().chars().take(7).collect()
+}
+
+/// The key that a request names, which every one of the model's does.
+fn key_of(request: &HoldRequest) -> i64 {
+    request.key_id.unwrap().0
 }

@@ -1,0 +1,79 @@
+//! What is told of generations' ends. Nothing of it is read or written for accounts that nobody listens for.
+
+use super::Completion;
+use crate::entity::{cycle, event};
+use domain::{
+    id::AccountId,
+    ledger::{Command, Wallet},
+    time::Timestamp,
+    webhook::Notice,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter,
+    Statement, sea_query::OnConflict,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the cycles of those brought that listen, and whose generations end.
+pub(super) async fn load_allowances<C: ConnectionTrait>(
+    db: &C,
+    commands: &[Command<Completion>],
+    wallets: &[Wallet],
+) -> Result<BTreeMap<AccountId, i64>, DbErr> {
+    let ending = commands.iter().filter(|command| matches!(command, Command::Resolve(_)));
+    let ending: BTreeSet<AccountId> = ending.map(Command::account_id).collect();
+    let mut any = Condition::any();
+    for wallet in wallets.iter().filter(|wallet| wallet.listens && ending.contains(&wallet.account_id)) {
+        if let Some(running) = &wallet.cycle {
+            let is_its = cycle::Column::AccountId.eq(wallet.account_id.0);
+            any = any.add(is_its.and(cycle::Column::Id.eq(running.id.0)));
+        }
+    }
+    if any.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows = cycle::Entity::find().filter(any).all(db).await?;
+    Ok(rows.into_iter().map(|row| (AccountId(row.account_id), row.allowance_tokens)).collect())
+}
+
+/// Writes what is to be told; what was told before is not told again.
+pub(super) async fn write_notices<C: ConnectionTrait>(
+    db: &C,
+    now: Timestamp,
+    notices: Vec<Notice>,
+) -> Result<(), DbErr> {
+    if notices.is_empty() {
+        return Ok(());
+    }
+    let rows = notices.into_iter().map(|notice| event::ActiveModel {
+        account_id: Set(notice.account_id.0),
+        id: Set(notice.id),
+        r#type: Set(notice.event_type.name().to_owned()),
+        data: Set(notice.data),
+        created_at_ms: Set(now.unix_ms()),
+        is_new: Set(1),
+    });
+    let told = OnConflict::columns([event::Column::AccountId, event::Column::Id]).do_nothing().to_owned();
+    match event::Entity::insert_many(rows).on_conflict(told).exec_without_returning(db).await {
+        Ok(_) | Err(DbErr::RecordNotInserted) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Locks the account's wallet until the end of the transaction: who listens is changed by one at a time, and what is
+/// settled from then on sees the change. `false` when there is no such account.
+pub(crate) async fn lock_listens<C: ConnectionTrait>(db: &C, account_id: AccountId) -> Result<bool, DbErr> {
+    let sql = "UPDATE wallets SET listens = 1 WHERE account_id = $1";
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [account_id.0.into()]);
+    Ok(db.execute_raw(statement).await?.rows_affected() == 1)
+}
+
+/// Notes, under that lock, whether anybody listens.
+pub(crate) async fn write_listens<C: ConnectionTrait>(db: &C, account_id: AccountId) -> Result<(), DbErr> {
+    let sql = "UPDATE wallets SET listens = CASE WHEN EXISTS (
+            SELECT 1 FROM webhook_endpoints WHERE account_id = $1 AND disabled_at_ms IS NULL
+        ) THEN 1 ELSE 0 END WHERE account_id = $1";
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [account_id.0.into()]);
+    db.execute_raw(statement).await?;
+    Ok(())
+}
