@@ -16,6 +16,7 @@ mod m20261122_000009_sign_in;
 mod m20261122_000010_records;
 mod m20261122_000011_webhooks;
 mod m20261122_000012_audit;
+mod m20261122_000013_starter_grants;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_records::Migration),
             Box::new(m20261122_000011_webhooks::Migration),
             Box::new(m20261122_000012_audit::Migration),
+            Box::new(m20261122_000013_starter_grants::Migration),
         ]
     }
 }

@@ -29,7 +29,7 @@ const SQLITE_ACCOUNTS: [&str; 4] = [
 
 const POSTGRES_ACCOUNTS: [&str; 1] = ["ALTER TABLE accounts ALTER COLUMN email DROP NOT NULL"];
 
-const ACCOUNTS: [&str; 10] = [
+const ACCOUNTS: [&str; 12] = [
     "ALTER TABLE accounts ADD COLUMN name TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE accounts ADD COLUMN avatar_url TEXT",
     // Argon2id, as a PHC string.
@@ -41,6 +41,10 @@ const ACCOUNTS: [&str; 10] = [
     "ALTER TABLE accounts ADD COLUMN erased_at_ms BIGINT",
     "ALTER TABLE accounts ADD COLUMN erasure_due_at_ms BIGINT",
     "CREATE INDEX accounts_by_erasure ON accounts (erasure_due_at_ms) WHERE erasure_due_at_ms IS NOT NULL",
+    // 1 from the erasure on: nothing is begun any more.
+    "ALTER TABLE wallets ADD COLUMN is_closed BIGINT NOT NULL DEFAULT 0 CHECK (is_closed IN (0, 1))",
+    // What tells one master secret from another, and nothing else of it; NULL before the first process that needs one.
+    "ALTER TABLE installation ADD COLUMN secret_check TEXT",
     "CREATE TABLE telegram_directory (
         telegram_id BIGINT NOT NULL PRIMARY KEY,
         account_id BIGINT NOT NULL

@@ -20,19 +20,26 @@ impl MigrationTrait for Migration {
 
 /// What was made, so that a history does not depend on today's catalog. Generations of before are sorted by the catalog
 /// that was built in until now; models that it did not have count as text.
-const CATEGORY: [&str; 7] = [
+const CATEGORY: [&str; 2] = [
     "ALTER TABLE generations ADD COLUMN category TEXT NOT NULL DEFAULT 'text'",
-    "UPDATE generations SET category = 'image' WHERE model_slug IN ('photon-flash', 'dall-e-3', 'gpt-image-1.5',
-        'flux-1.1-pro', 'flux-kontext-pro', 'sd-3.5-large', 'midjourney-v6', 'midjourney-turbo', 'recraft-v3', 'photon-1',
-        'nano-banana-pro', 'nano-banana-pro-2k')",
-    "UPDATE generations SET category = 'video' WHERE model_slug IN ('luma-ray2-flash', 'kling-v2.1', 'kling-v2.1-pro',
-        'minimax-video', 'luma-ray2', 'luma-ray2-1080p', 'mj-video-480p', 'mj-video-720p')",
-    "UPDATE generations SET category = 'music' WHERE model_slug IN ('musicgen', 'elevenlabs-music')",
-    "UPDATE generations SET category = 'tts' WHERE model_slug IN ('minimax-tts', 'openai-tts', 'openai-tts-hd',
-        'gpt-4o-mini-tts', 'elevenlabs-flash', 'elevenlabs-v2')",
-    "UPDATE generations SET category = 'stt' WHERE model_slug IN ('whisper', 'gpt-4o-transcribe', 'elevenlabs-scribe')",
-    "UPDATE generations SET category = 'tool' WHERE model_slug IN ('upscale', 'face-swap', 'remove-bg',
-        'style-transfer', 'colorize', 'inpaint', 'text-ocr')",
+    // One pass over the table, which writes only what is no text.
+    "WITH sorted (model_slug, category) AS (VALUES
+        ('photon-flash', 'image'), ('dall-e-3', 'image'), ('gpt-image-1.5', 'image'),
+        ('flux-1.1-pro', 'image'), ('flux-kontext-pro', 'image'), ('sd-3.5-large', 'image'),
+        ('midjourney-v6', 'image'), ('midjourney-turbo', 'image'), ('recraft-v3', 'image'),
+        ('photon-1', 'image'), ('nano-banana-pro', 'image'), ('nano-banana-pro-2k', 'image'),
+        ('luma-ray2-flash', 'video'), ('kling-v2.1', 'video'), ('kling-v2.1-pro', 'video'),
+        ('minimax-video', 'video'), ('luma-ray2', 'video'), ('luma-ray2-1080p', 'video'),
+        ('mj-video-480p', 'video'), ('mj-video-720p', 'video'),
+        ('musicgen', 'music'), ('elevenlabs-music', 'music'),
+        ('minimax-tts', 'tts'), ('openai-tts', 'tts'), ('openai-tts-hd', 'tts'), ('gpt-4o-mini-tts', 'tts'),
+        ('elevenlabs-flash', 'tts'), ('elevenlabs-v2', 'tts'),
+        ('whisper', 'stt'), ('gpt-4o-transcribe', 'stt'), ('elevenlabs-scribe', 'stt'),
+        ('upscale', 'tool'), ('face-swap', 'tool'), ('remove-bg', 'tool'), ('style-transfer', 'tool'),
+        ('colorize', 'tool'), ('inpaint', 'tool'), ('text-ocr', 'tool')
+    )
+    UPDATE generations SET category = sorted.category FROM sorted
+    WHERE generations.model_slug = sorted.model_slug",
 ];
 
 /// A hold is entered in one of these and a settle in each once. To a settle that is no more than it was: `status` has been in

@@ -25,7 +25,7 @@ const OUTBOX: [&str; 5] = [
     "CREATE INDEX events_by_age ON events (created_at_ms)",
 ];
 
-const WEBHOOKS: [&str; 6] = [
+const WEBHOOKS: [&str; 8] = [
     // No secret lies here: each is made of the installation's own and the numbers of the account, the endpoint and the
     // rotation. Those from `oldest_rotation` on sign until a while after `rotated_at_ms`. `events` are names of types, parted
     // by spaces; all there are where it is NULL.
@@ -43,8 +43,9 @@ const WEBHOOKS: [&str; 6] = [
         created_at_ms BIGINT NOT NULL,
         PRIMARY KEY (account_id, id)
     )",
-    // An event on its way to one address; `endpoint_id` is 0 where that is a generation's own. `claim` counts the workers that
-    // took it: an outcome is written only under the claim it was found with.
+    // An event on its way to one address; `endpoint_id` is 0 where that is a generation's own. What goes from one account to one
+    // host stands in a lane of its own, and the lanes take turns. `claim` counts the workers that took it: an outcome is written
+    // only under the claim it was found with.
     "CREATE TABLE webhook_deliveries (
         account_id BIGINT NOT NULL,
         id BIGINT NOT NULL,
@@ -52,9 +53,12 @@ const WEBHOOKS: [&str; 6] = [
         event_id BIGINT NOT NULL,
         url TEXT NOT NULL,
         host TEXT NOT NULL,
+        lane BIGINT NOT NULL CHECK (lane >= 0),
         status TEXT NOT NULL CHECK (status IN ('pending', 'succeeded', 'failed')),
         attempts BIGINT NOT NULL CHECK (attempts >= 0),
+        is_redelivery BIGINT NOT NULL CHECK (is_redelivery IN (0, 1)),
         due_at_ms BIGINT,
+        give_up_at_ms BIGINT NOT NULL,
         claim BIGINT NOT NULL,
         leased_until_ms BIGINT NOT NULL,
         response_status BIGINT,
@@ -66,6 +70,8 @@ const WEBHOOKS: [&str; 6] = [
     )",
     "CREATE UNIQUE INDEX webhook_deliveries_once ON webhook_deliveries (account_id, event_id, endpoint_id)",
     "CREATE INDEX webhook_deliveries_by_endpoint ON webhook_deliveries (account_id, endpoint_id, id)",
+    "CREATE INDEX webhook_deliveries_on_their_way ON webhook_deliveries (account_id, endpoint_id) WHERE due_at_ms IS NOT NULL",
+    "CREATE INDEX webhook_deliveries_by_lane ON webhook_deliveries (lane, due_at_ms) WHERE due_at_ms IS NOT NULL",
     "CREATE INDEX webhook_deliveries_by_due ON webhook_deliveries (due_at_ms) WHERE due_at_ms IS NOT NULL",
     "CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries (created_at_ms)",
 ];

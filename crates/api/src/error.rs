@@ -37,6 +37,10 @@ pub(crate) struct ApiError {
     pub(crate) missing: Option<&'static str>,
     /// Whether the same request would end in the same way, as far as we can tell.
     pub(crate) is_final: bool,
+    /// Whether nobody knows yet what came of it.
+    is_outcome_unknown: bool,
+    /// Whether it is on record as a generation's end.
+    is_on_record: bool,
     retry_after_s: Option<u32>,
     /// Where the account stands with its plan's limits, when that is why.
     rate: Option<Box<RateState>>,
@@ -45,7 +49,18 @@ pub(crate) struct ApiError {
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let (message, details, is_final) = (message.into(), Map::new(), status.is_client_error());
-        Self { status, code, message, details, missing: None, is_final, retry_after_s: None, rate: None }
+        Self {
+            status,
+            code,
+            message,
+            details,
+            missing: None,
+            is_final,
+            is_outcome_unknown: false,
+            is_on_record: false,
+            retry_after_s: None,
+            rate: None,
+        }
     }
 
     fn with_details(mut self, details: Value) -> Self {
@@ -56,7 +71,10 @@ impl ApiError {
     }
 
     /// Names the generation that failed.
-    pub(crate) fn of_generation(self, id: GenerationId) -> Self {
+    pub(crate) fn of_generation(mut self, id: GenerationId) -> Self {
+        if self.is_outcome_unknown {
+            self.message = format!("{}; see GET /api/v2/generate/{id}", Error::OutcomeUnknown);
+        }
         self.with_details(json!({ "generation_id": id }))
     }
 
@@ -92,6 +110,11 @@ impl ApiError {
         Self { is_final: true, retry_after_s: None, ..self }
     }
 
+    /// The same for a repeat of the request: what is on record stays as it is.
+    pub(crate) fn told_again(self) -> Self {
+        if self.is_on_record { self.for_good() } else { self }
+    }
+
     /// Nothing of that name.
     pub(crate) fn not_found(what: &'static str) -> Self {
         Error::NotFound(what).into()
@@ -117,11 +140,11 @@ impl ApiError {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let (code, message) = (error.code(), error.to_string());
-        let is_unknown = matches!(error, Error::OutcomeUnknown);
         match error {
-            Error::NotAuthenticated | Error::NotSignedIn(_) | Error::TokenExpired => {
-                Self::new(StatusCode::UNAUTHORIZED, code, message)
-            }
+            Error::NotAuthenticated
+            | Error::NotSignedIn(_)
+            | Error::RefreshedElsewhere
+            | Error::TokenExpired => Self::new(StatusCode::UNAUTHORIZED, code, message),
             Error::TooManyAttempts { retry_after_s } => Self {
                 retry_after_s: Some(retry_after_s),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, code, message)
@@ -170,8 +193,9 @@ impl From<Error> for ApiError {
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
                 let retry_after_s = (code == "overloaded").then_some(OVERLOADED_RETRY_AFTER_S);
+                let message = if code == "internal_error" { request_id::current() } else { message };
                 let is_final = code != "overloaded" && code != "provider_error";
-                Self { retry_after_s, is_final, ..Self::new(status, code, message) }
+                Self { retry_after_s, is_final, is_on_record: true, ..Self::new(status, code, message) }
                     .with_details(Value::Object(details))
             }
             Error::UploadTooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, message),
@@ -194,13 +218,16 @@ impl From<Error> for ApiError {
             }
             Error::PaymentService(method) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, message)
                 .with_details(json!({ "provider": method.name(), "kind": "timeout" })),
-            // Of the one nobody knows whether it was charged: repeated, it might be twice.
-            Error::Overloaded | Error::OutcomeUnknown | Error::Moved => Self {
+            Error::Overloaded | Error::Moved | Error::Interrupted => Self {
                 retry_after_s: Some(OVERLOADED_RETRY_AFTER_S),
-                is_final: is_unknown,
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
             },
-            Error::Interrupted => Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, message),
+            // Repeated, it might be charged twice.
+            Error::OutcomeUnknown => Self {
+                is_final: true,
+                is_outcome_unknown: true,
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+            },
             Error::Internal(cause) => {
                 // The cause is for the log; the client gets the name under which to find it there.
                 tracing::error!(cause, "internal error");

@@ -4,12 +4,11 @@ use crate::{HttpLimits, error::ApiError};
 use app::{App, Caller};
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::IntoResponse,
 };
 use domain::params::FieldError;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// The holder of a valid key, on whatever plan, or somebody who has signed in.
@@ -86,6 +85,15 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
     }
 }
 
+/// Adds what is found wrong later with fields of which nothing was said yet.
+pub(crate) fn add_wrong(wrong: &mut Vec<FieldError>, later: Vec<FieldError>) {
+    for error in later {
+        if wrong.iter().all(|known| known.field != error.field) {
+            wrong.push(error);
+        }
+    }
+}
+
 /// Where a string, or a name, holds U+0000, which databases cannot keep.
 fn find_nul(object: &Map<String, Value>, path: &str) -> Option<String> {
     object.iter().find_map(|(name, value)| {
@@ -105,17 +113,23 @@ fn find_nul_in(value: &Value, path: &str) -> Option<String> {
     }
 }
 
-/// The query string as `T`; what does not fit is 422.
-pub(crate) struct QueryOf<T>(pub(crate) T);
+/// No body, or an object with nothing in it.
+pub(crate) struct NoBody;
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryOf<T> {
+impl<S: Send + Sync> FromRequest<S> for NoBody {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = Query::<T>::from_request_parts(parts, state).await;
-        query
-            .map(|Query(query)| Self(query))
-            .map_err(|rejection| ApiError::field(FieldError::new("query", rejection.body_text())))
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let WholeBody(bytes) = WholeBody::from_request(request, state).await?;
+        if bytes.is_empty() {
+            return Ok(Self);
+        }
+        let Ok(object) = serde_json::from_slice::<Map<String, Value>>(&bytes) else {
+            return Err(ApiError::bad_request("there must be no body"));
+        };
+        let unknown = object.keys().map(|name| FieldError::new(name, "is no field of this request"));
+        let unknown: Vec<FieldError> = unknown.collect();
+        if unknown.is_empty() { Ok(Self) } else { Err(ApiError::validation(unknown)) }
     }
 }
 

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 /// Bytes of a part that is no file.
-const MAX_TEXT_BYTES: usize = 1_000;
+const MAX_TEXT_BYTES: usize = 2_048;
 /// Bytes of a form around its file.
 const AROUND_BYTES: u64 = 64 * 1024;
 /// Bytes of a whole form.
@@ -78,6 +78,7 @@ pub(crate) async fn read_all(
 ) -> Result<Form, ApiError> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > MAX_FORM_BYTES) {
+        tokio::spawn(let_go(multipart));
         return Err(app::Error::UploadTooLarge.into());
     }
     let mut form = Form { file: None, texts: Texts::new(), wrong: Vec::new() };

@@ -7,7 +7,10 @@ mod schema;
 pub(crate) use operation::{EVENTS, Operation, list};
 pub(crate) use schema::{Id, Time};
 
-use crate::router::{Access, Limit, ROUTES, Route};
+use crate::{
+    route::{Access, Limit, Route},
+    router::ROUTES,
+};
 use domain::catalog::Catalog;
 use errors::Refusals;
 use serde_json::{Map, Value, json};
@@ -72,6 +75,9 @@ fn with_common(route: &Route, mut operation: Operation) -> Operation {
         Access::Key => operation.refuses(&["not_authenticated", "token_expired", "insufficient_plan"]),
         Access::AnyPlanKey => operation.refuses(&["not_authenticated", "token_expired"]),
     };
+    if route.takes_no_query() {
+        operation = operation.refuses(&["validation_error"]);
+    }
     if route.limit != Limit::None {
         operation = operation.refuses(&["rate_limit_exceeded"]);
     }

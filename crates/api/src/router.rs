@@ -7,8 +7,9 @@ use crate::{
     address_limit::{self, AddressLimit},
     error::ApiError,
     form, limits,
-    openapi::Operation,
+    query::QueryFields,
     request_id,
+    route::{Access, Limit, Route},
     routes::{
         auth, balance, billing, callbacks, docs, files, generate, health, keys, metrics, models, openai,
         packages, plans, stt, user, webhooks,
@@ -18,9 +19,10 @@ use crate::{
 use app::App;
 use axum::{
     Extension, Router,
-    extract::DefaultBodyLimit,
-    middleware,
-    routing::{MethodRouter, delete, get, patch, post},
+    extract::{DefaultBodyLimit, Request},
+    middleware::{self, Next},
+    response::Response,
+    routing::{delete, get, patch, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
@@ -32,37 +34,6 @@ fn messages() -> DefaultBodyLimit {
 /// The limit on what somebody says of themselves to sign in.
 fn words() -> DefaultBodyLimit {
     DefaultBodyLimit::max(16 * 1024)
-}
-
-/// Who may call a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Anybody.
-    Public,
-    /// The holder of a valid key, on a plan where keys work, and whoever has signed in.
-    Key,
-    /// The holder of a valid key on any plan, and whoever has signed in; the handler says what may be seen.
-    AnyPlanKey,
-}
-
-/// How often one address may call a route, without a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// As often as it likes: there are other limits, or it is a machine that somebody has told of us.
-    None,
-    /// [`HttpSettings::public_per_minute`], of all such routes together.
-    Public,
-    /// [`HttpSettings::sign_in_per_minute`], of all such routes together.
-    SignIn,
-}
-
-impl Limit {
-    const fn of(access: Access) -> Self {
-        match access {
-            Access::Public => Self::Public,
-            Access::Key | Access::AnyPlanKey => Self::None,
-        }
-    }
 }
 
 /// What a deployment decides about HTTP.
@@ -78,82 +49,6 @@ pub struct HttpSettings {
     pub limits: HttpLimits,
     /// Origins whose pages may read answers.
     pub cors_origins: CorsOrigins,
-}
-
-/// One route.
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    /// `GET`, `POST`, `PATCH` or `DELETE`.
-    pub method: &'static str,
-    /// Its path, with parameters in braces.
-    pub path: &'static str,
-    /// Who may call it.
-    pub access: Access,
-    /// How often one address may.
-    pub limit: Limit,
-    /// Whether a vendor is called for it, which only happens under a hold.
-    pub reaches_vendor: bool,
-    /// Whether it is for whoever runs the service, and so answered by processes that serve nobody else too.
-    pub for_operator: bool,
-    handler: Handler,
-    /// What it takes and answers, for the documentation.
-    pub(crate) operation: Describe,
-}
-
-type Handler = fn() -> MethodRouter<App>;
-type Describe = fn() -> Operation;
-
-impl Route {
-    const fn new(
-        method: &'static str,
-        path: &'static str,
-        access: Access,
-        handler: Handler,
-        operation: Describe,
-    ) -> Self {
-        Self {
-            method,
-            path,
-            access,
-            limit: Limit::of(access),
-            reaches_vendor: false,
-            for_operator: false,
-            handler,
-            operation,
-        }
-    }
-
-    const fn get(path: &'static str, access: Access, handler: Handler, operation: Describe) -> Self {
-        Self::new("GET", path, access, handler, operation)
-    }
-
-    const fn delete(path: &'static str, access: Access, handler: Handler, operation: Describe) -> Self {
-        Self::new("DELETE", path, access, handler, operation)
-    }
-
-    const fn post(path: &'static str, access: Access, handler: Handler, operation: Describe) -> Self {
-        Self::new("POST", path, access, handler, operation)
-    }
-
-    const fn patch(path: &'static str, access: Access, handler: Handler, operation: Describe) -> Self {
-        Self::new("PATCH", path, access, handler, operation)
-    }
-
-    const fn unlimited(self) -> Self {
-        Self { limit: Limit::None, ..self }
-    }
-
-    const fn for_operator(self) -> Self {
-        Self { for_operator: true, ..self.unlimited() }
-    }
-
-    const fn signing_in(self) -> Self {
-        Self { limit: Limit::SignIn, ..self }
-    }
-
-    const fn reaching_vendor(self) -> Self {
-        Self { reaches_vendor: true, ..self }
-    }
 }
 
 /// All routes.
@@ -247,14 +142,16 @@ pub const ROUTES: [Route; 59] = [
         files::create_operation,
     ),
     // Its name is what it takes to read a file, and nobody can guess it.
-    Route::get("/api/v2/files/{name}", Access::Public, || get(files::show), files::show_operation),
+    Route::get("/api/v2/files/{name}", Access::Public, || get(files::show), files::show_operation)
+        .ignoring_query(),
     Route::post(
         "/api/v2/callbacks/{token}",
         Access::Public,
         || post(callbacks::create),
         callbacks::operation,
     )
-    .unlimited(),
+    .unlimited()
+    .ignoring_query(),
     Route::get("/api/v2/keys", Access::Key, || get(keys::list), keys::list_operation),
     Route::post("/api/v2/keys", Access::Key, || post(keys::create), keys::create_operation),
     Route::delete("/api/v2/keys/{id}", Access::Key, || delete(keys::revoke), keys::revoke_operation),
@@ -307,14 +204,16 @@ pub const ROUTES: [Route; 59] = [
         || post(billing::notifications::yookassa).layer(messages()),
         billing::notifications::yookassa_operation,
     )
-    .unlimited(),
+    .unlimited()
+    .ignoring_query(),
     Route::post(
         "/api/v2/billing/notifications/telegram",
         Access::Public,
         || post(billing::notifications::telegram).layer(messages()),
         billing::notifications::telegram_operation,
     )
-    .unlimited(),
+    .unlimited()
+    .ignoring_query(),
     Route::get("/api/v2/webhooks", Access::Key, || get(webhooks::list), webhooks::list_operation),
     Route::post("/api/v2/webhooks", Access::Key, || post(webhooks::create), webhooks::create_operation),
     Route::get("/api/v2/webhooks/secret", Access::Key, || get(webhooks::secret), webhooks::secret_operation),
@@ -385,8 +284,10 @@ pub fn router(app: App, http: &HttpSettings) -> Router {
     };
     let (public, sign_in) = (address_limit(http.public_per_minute), address_limit(http.sign_in_per_minute));
     let limits = middleware::from_fn_with_state(app.clone(), limits::layer);
+    let no_query = middleware::from_fn(refuse_query);
     let router = ROUTES.iter().fold(Router::new(), |router, route| {
         let handler = (route.handler)();
+        let handler = if route.takes_no_query() { handler.route_layer(no_query.clone()) } else { handler };
         let handler = if route.reaches_vendor { handler.route_layer(limits.clone()) } else { handler };
         let handler = match route.limit {
             Limit::None => handler,
@@ -396,6 +297,12 @@ pub fn router(app: App, http: &HttpSettings) -> Router {
         router.route(route.path, handler)
     });
     finished(router, app, http.limits, http.cors_origins.layer())
+}
+
+/// Refuses a query, for a route that takes none.
+async fn refuse_query(query: QueryFields, request: Request, next: Next) -> Result<Response, ApiError> {
+    query.finish()?;
+    Ok(next.run(request).await)
 }
 
 /// The part of the API over `app` that is for whoever runs the service.

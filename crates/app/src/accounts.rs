@@ -7,9 +7,11 @@ use domain::{
     params::FieldError,
     plan::FREE_PLAN,
 };
-use storage::{AccountRecord, Completion, NewAccount};
+use storage::{AccountRecord, Completion, Identity, NewAccount, Starter};
 
 const MAX_EMAIL_CHARS: usize = 254;
+/// What a person who has had the starter tokens is remembered for, and nothing else is.
+const STARTER: &str = "starter grant";
 
 /// An account to be opened.
 #[derive(Clone, Debug)]
@@ -43,31 +45,41 @@ impl App {
             return Err(Error::Validation(vec![FieldError::new("plan", "is no plan").allowing(plans)]));
         };
         let account_id = AccountId(self.storage().next_id().await?);
-        let mut opening = if plan.recurring {
-            vec![Command::OpenCycle(self.first_cycle(account_id, &plan.slug, plan.tokens).await?)]
+        let mut account = NewAccount::of_email(account_id, email);
+        let mut opening = Vec::new();
+        if plan.recurring {
+            let cycle = self.first_cycle(account_id, &plan.slug, plan.tokens).await?;
+            opening.push(Command::OpenCycle(cycle));
         } else {
-            self.free_opening(account_id).await?
-        };
+            account.starter = self.starter(account_id, &account.identity).await?;
+        }
         if request.tokens != 0 {
             opening.push(self.grant_command(account_id, Reason::Grant, request.tokens).await?);
         }
         let (new_key, key) = self.mint_key(account_id, "default".into()).await?;
-        self.storage()
-            .create_account(NewAccount::of_email(account_id, email), Some(new_key), opening)
-            .await?;
+        self.storage().create_account(account, Some(new_key), opening).await?;
         Ok(CreatedAccount { account_id, key })
     }
 
-    /// What an account on the free plan begins with.
-    pub(crate) async fn free_opening(
+    /// What somebody's first account on the free plan begins with.
+    pub(crate) async fn starter(
         &self,
         account_id: AccountId,
-    ) -> Result<Vec<Command<Completion>>, storage::Error> {
+        identity: &Identity,
+    ) -> Result<Option<Starter>, storage::Error> {
         let tokens = self.catalog().plan(FREE_PLAN).map_or(0, |plan| plan.tokens);
         if tokens == 0 {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        Ok(vec![self.grant_command(account_id, Reason::Starter, tokens).await?])
+        let person = match identity {
+            Identity::Email { email, .. } => format!("email {}", email.to_lowercase()),
+            Identity::Telegram { id, .. } => format!("telegram {id}"),
+        };
+        let identity_hash = self.inner.master_secret.pseudonym(STARTER, &person);
+        Ok(Some(Starter {
+            identity_hash,
+            grant: self.grant_command(account_id, Reason::Starter, tokens).await?,
+        }))
     }
 
     async fn first_cycle(&self, account_id: AccountId, plan: &str, tokens: i64) -> Result<OpenCycle, Error> {

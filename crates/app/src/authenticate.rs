@@ -7,6 +7,7 @@ use domain::{
     time::Timestamp,
 };
 use moka::sync::Cache;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use storage::{Principal, SessionPrincipal};
 
 /// Milliseconds for which a key, or a sign-in, that was found valid is believed: with the request that follows, a revoked key
@@ -34,12 +35,23 @@ impl Caller {
     pub const fn has_limited_key(&self) -> bool {
         self.key_budget_tokens.is_some() || self.key_expires_at.is_some()
     }
+
+    /// Refuses the holder of such a key.
+    ///
+    /// # Errors
+    /// [`Error::LimitedKey`].
+    pub const fn require_unlimited_key(&self) -> Result<(), Error> {
+        if self.has_limited_key() { Err(Error::LimitedKey) } else { Ok(()) }
+    }
 }
 
 /// Keys and sign-ins found valid a moment ago, by hash, with when that was on the monotonic clock. Its bound is by number; age is
 /// judged by our own clock.
 pub(crate) struct KeyCache {
     believed: Cache<String, (Believed, i64)>,
+    /// How often something was forgotten. What was looked up before that may be what had to be forgotten, and is not believed
+    /// afterwards.
+    forgotten: Mutex<u64>,
 }
 
 /// Who a key or a sign-in speaks for.
@@ -61,7 +73,20 @@ impl Believed {
 
 impl KeyCache {
     pub(crate) fn new() -> Self {
-        Self { believed: Cache::builder().max_capacity(CACHED_KEYS).support_invalidation_closures().build() }
+        let believed = Cache::builder().max_capacity(CACHED_KEYS).support_invalidation_closures().build();
+        Self { believed, forgotten: Mutex::default() }
+    }
+
+    fn forgotten(&self) -> MutexGuard<'_, u64> {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what was looked up at `found_at_ms`, unless something was forgotten since [`Self::forgotten`] was `before`.
+    fn keep(&self, hash: String, believed: Believed, found_at_ms: i64, before: u64) {
+        let forgotten = self.forgotten();
+        if *forgotten == before {
+            self.believed.insert(hash, (believed, found_at_ms));
+        }
     }
 
     fn get(&self, hash: &str, now_ms: i64) -> Option<Believed> {
@@ -83,6 +108,8 @@ impl KeyCache {
     }
 
     fn forget_if(&self, is_it: impl Fn(&Believed) -> bool + Send + Sync + 'static) {
+        let mut forgotten = self.forgotten();
+        *forgotten = forgotten.wrapping_add(1);
         if self.believed.invalidate_entries_if(move |_, (believed, _)| is_it(believed)).is_err() {
             // Only a cache that was built without such questions refuses them.
             self.believed.invalidate_all();
@@ -103,6 +130,7 @@ impl App {
         let believed = match self.inner.keys.get(&hash, asked_at_ms) {
             Some(believed) => believed,
             None => {
+                let before = *self.inner.keys.forgotten();
                 let found = if is_key {
                     self.storage().principal(&hash).await?.map(Believed::Key)
                 } else {
@@ -113,7 +141,7 @@ impl App {
                     return Err(Error::NotAuthenticated);
                 };
                 // Believed from before the look-up, so a slow one does not stretch it.
-                self.inner.keys.believed.insert(hash, (believed.clone(), asked_at_ms));
+                self.inner.keys.keep(hash, believed.clone(), asked_at_ms, before);
                 believed
             }
         };
@@ -175,5 +203,28 @@ impl App {
         let lowest = self.catalog().lowest_plan_with_api();
         let required_plan = lowest.map_or_else(|| "none".to_owned(), |plan| plan.slug.clone());
         Err(Error::InsufficientPlan { required_plan, plan: caller.plan.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_looked_up_before_it_had_to_be_forgotten_is_not_believed() {
+        let keys = KeyCache::new();
+        let session = |account_id| {
+            let expires_at = Timestamp::from_unix_ms(1_000);
+            Believed::Session(SessionPrincipal { account_id, plan: None, is_suspended: false, expires_at })
+        };
+        let keep = |hash: &str, before| keys.keep(hash.to_owned(), session(AccountId(1)), 0, before);
+        let before = *keys.forgotten();
+        keep("early", before);
+        assert!(keys.get("early", 1).is_some());
+        keys.forget_account(AccountId(1));
+        keep("late", before);
+        assert!(keys.get("early", 1).is_none() && keys.get("late", 1).is_none());
+        keep("late", *keys.forgotten());
+        assert!(keys.get("late", 1).is_some());
     }
 }

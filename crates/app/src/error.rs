@@ -18,6 +18,9 @@ pub enum Error {
     /// A sign-in is refused, or over, or of an account with which nothing can be done.
     #[error("{0}")]
     NotSignedIn(&'static str),
+    /// Another request with the same refresh token was a moment earlier, and has what comes next. The sign-in goes on.
+    #[error("another request has just used this refresh token; its answer has the next one")]
+    RefreshedElsewhere,
     /// The access token is genuine, and too old.
     #[error("the access token has expired; POST /api/v2/auth/refresh gives another")]
     TokenExpired,
@@ -73,7 +76,8 @@ pub enum Error {
     IdempotencyConflict,
     /// A key with a budget or an end cannot do this.
     #[error(
-        "a key that has a budget or expires makes no keys, revokes no other, minds no webhooks, and does not change the account"
+        "a key that has a budget or expires makes no keys, revokes no other, minds no webhooks, and changes neither the account \
+         nor its subscription"
     )]
     LimitedKey,
     /// The model cannot be used now, through no fault of the client's.
@@ -120,10 +124,10 @@ pub enum Error {
     #[error("the service cannot take this now; try again shortly")]
     Overloaded,
     /// The database went away while the generation was settled: it may have been charged or not.
-    #[error("the outcome is not known yet; see GET /api/v2/generate/{{id}}")]
+    #[error("the outcome is not known yet")]
     OutcomeUnknown,
-    /// The generation has ended already.
-    #[error("the generation has ended already")]
+    /// The generation has ended already, or some of its text has been told.
+    #[error("the generation has ended already, or some of its text has been told")]
     NotCancellable,
     /// The client canceled the generation.
     #[error("the generation was canceled; nothing was charged")]
@@ -142,7 +146,7 @@ pub enum Error {
     #[error("the result did not come in time; the generation was canceled, and nothing was charged")]
     TimedOut,
     /// The generation's hold was given back before it was done.
-    #[error("the generation was interrupted; nothing was charged")]
+    #[error("the service was stopped before the generation was done; nothing was charged")]
     Interrupted,
     /// The e-mail address belongs to an account already.
     #[error("an account with this e-mail address exists")]
@@ -156,25 +160,27 @@ impl Error {
     /// Its code in the API.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NotAuthenticated | Self::NotSignedIn(_) => "not_authenticated",
+            Self::NotAuthenticated | Self::NotSignedIn(_) | Self::RefreshedElsewhere => "not_authenticated",
             Self::TokenExpired => "token_expired",
             Self::InsufficientPlan { .. } => "insufficient_plan",
             Self::NotFound(_) => "not_found",
             Self::Validation(_) | Self::EmailTaken => "validation_error",
             Self::UploadTooLarge => "payload_too_large",
             Self::InsufficientTokens { .. } | Self::OverKeyBudget { .. } => "insufficient_tokens",
-            Self::RateLimited(_) | Self::TooManyAttempts { .. } | Self::TooManyStreams { .. } => "rate_limit_exceeded",
+            Self::RateLimited(_) | Self::TooManyAttempts { .. } | Self::TooManyStreams { .. } => {
+                "rate_limit_exceeded"
+            }
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::LimitedKey => "limited_key",
             Self::OnRecord { code, .. } => code,
             Self::ModelUnavailable { .. } => "model_unavailable",
             Self::ContentRefused => "content_refused",
             Self::Provider { .. } | Self::Payment { .. } | Self::PaymentService(_) => "provider_error",
-            Self::Overloaded | Self::OutcomeUnknown | Self::Moved => "overloaded",
+            Self::Overloaded | Self::OutcomeUnknown | Self::Moved | Self::Interrupted => "overloaded",
             Self::NotCancellable => "not_cancellable",
             Self::Canceled => "canceled",
             Self::TimedOut => "timeout",
-            Self::Interrupted | Self::Internal(_) => "internal_error",
+            Self::Internal(_) => "internal_error",
         }
     }
 
@@ -194,7 +200,7 @@ impl Error {
         let (message, details) = match self {
             Self::Internal(cause) => {
                 tracing::error!(cause, "a generation failed");
-                (Self::Interrupted.to_string(), None)
+                ("a fault of ours; nothing was charged".to_owned(), None)
             }
             Self::Provider { provider, kind } => {
                 (self.to_string(), Some(json!({ "provider": provider, "kind": kind.name() }).to_string()))

@@ -8,7 +8,7 @@ mod order;
 mod running;
 mod task;
 
-pub(crate) use in_flight::InFlight;
+pub(crate) use in_flight::{InFlight, TakeBack};
 pub(crate) use running::Progress;
 pub use running::{Finished, Running, Start};
 pub(crate) use task::{in_time, usage_json};
@@ -126,9 +126,10 @@ impl App {
         let (is_stream, is_async) = (order.is_stream, order.is_async);
         let patience = Duration::from_millis(u64::try_from(order.timeout_ms).unwrap_or_default());
         let entered = self.inner.in_flight.enter(id);
+        let take_back = Some(entered.take_back.clone());
         let app = self.clone();
         let work = async move {
-            app.carry_out(order, &sender).await;
+            app.carry_out(order, &sender, &entered.take_back).await;
             drop(entered);
         };
         self.inner.tasks.spawn(work.instrument(span));
@@ -143,6 +144,7 @@ impl App {
                 replay: None,
                 progress,
                 read_bytes: 0,
+                take_back,
                 _place: None,
             }),
             Begun::Before => None,
@@ -182,6 +184,7 @@ impl App {
             replay: Some(replay),
             progress: self.follow(caller, id, patience),
             read_bytes: 0,
+            take_back: None,
             _place: None,
         }))
     }

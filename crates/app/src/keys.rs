@@ -11,7 +11,7 @@ use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
-use storage::{KeyRecord, NewKey};
+use storage::{KeyOutcome, KeyRecord, NewKey};
 
 const MAX_NAME_CHARS: usize = 100;
 /// Keys that an account may have at a time; those that were revoked or have expired do not count.
@@ -70,34 +70,45 @@ impl App {
     /// Makes a key for an account.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown account, [`Error::Validation`].
+    /// [`Error::NotFound`] for an account that is unknown or was erased, [`Error::Validation`].
     pub async fn create_key(
         &self,
         account_id: AccountId,
         request: impl Into<CreateKey> + Send,
     ) -> Result<CreatedKey, Error> {
-        let request = self.check_key(request.into())?;
-        self.storage().account(account_id).await?.ok_or(Error::NotFound("account"))?;
-        let (new_key, key) = self.mint_key(account_id, request).await?;
-        if self.storage().create_key(new_key, MAX_KEYS).await? {
-            return Ok(key);
+        let request = request.into();
+        let wrong = self.wrong_key(&request);
+        if !wrong.is_empty() {
+            return Err(Error::Validation(wrong));
         }
-        let message = format!("would be the key after the {MAX_KEYS} that an account may have");
-        Err(Error::Validation(vec![FieldError::new("name", message)]))
+        let (new_key, key) = self.mint_key(account_id, request).await?;
+        match self.storage().create_key(new_key, MAX_KEYS).await? {
+            KeyOutcome::Stored => Ok(key),
+            KeyOutcome::NoAccount => Err(Error::NotFound("account")),
+            KeyOutcome::TooMany => {
+                let message = format!("would be the key after the {MAX_KEYS} that an account may have");
+                Err(Error::Validation(vec![FieldError::new("name", message)]))
+            }
+        }
     }
 
     /// As [`Self::create_key`], for the holder of a key. One that is limited makes no others, or its limits were none.
     ///
     /// # Errors
-    /// As [`Self::create_key`], and [`Error::LimitedKey`].
+    /// As [`Self::create_key`], [`Error::LimitedKey`], and [`Error::NotAuthenticated`] for an account that was just erased.
     pub async fn create_key_by(&self, caller: &Caller, request: CreateKey) -> Result<CreatedKey, Error> {
         if caller.has_limited_key() {
             return Err(Error::LimitedKey);
         }
-        self.create_key(caller.account_id, request).await
+        self.create_key(caller.account_id, request).await.map_err(|error| match error {
+            // It was erased after the caller had been let in.
+            Error::NotFound(_) => Error::NotAuthenticated,
+            error => error,
+        })
     }
 
-    fn check_key(&self, request: CreateKey) -> Result<CreateKey, Error> {
+    /// What is wrong with a key that is to be made.
+    pub fn wrong_key(&self, request: &CreateKey) -> Vec<FieldError> {
         let mut errors = Vec::new();
         let has_length = (1..=MAX_NAME_CHARS).contains(&request.name.chars().count());
         if !has_length || request.name.chars().any(char::is_control) {
@@ -111,7 +122,7 @@ impl App {
         if request.expires_at.is_some_and(|at| at <= self.clock().now()) {
             errors.push(FieldError::new("expires_at", "must lie ahead"));
         }
-        if errors.is_empty() { Ok(request) } else { Err(Error::Validation(errors)) }
+        errors
     }
 
     /// A fresh key: what is stored of it, and what its owner gets.
@@ -144,13 +155,13 @@ impl App {
         Ok(self.storage().keys(account_id).await?)
     }
 
-    /// An account's keys, oldest first, without those that were revoked.
+    /// An account's keys, oldest first, without those that were revoked or have expired.
     ///
     /// # Errors
     /// The database's.
     pub async fn valid_keys(&self, account_id: AccountId) -> Result<Vec<KeyRecord>, Error> {
-        let mut keys = self.keys(account_id).await?;
-        keys.retain(|key| key.revoked_at.is_none());
+        let (mut keys, now) = (self.keys(account_id).await?, self.clock().now());
+        keys.retain(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| now < at));
         Ok(keys)
     }
 

@@ -54,10 +54,14 @@ pub use scratch::Scratch;
 pub use secret::MasterSecret;
 pub use sign_in::{PasswordCost, SignInSettings, SignedIn};
 pub use storage::{
-    AccountRecord, AuditFilter, AuditNote, AuditOutcome, AuditRecord, DeliveryRecord, EndpointRecord, EntryRecord, GenerationRecord, GenerationStatus,
-    HistoryFilter, KeyRecord, ProfileChange, VerifyProblem, VerifyReport,
+    AccountRecord, AuditFilter, AuditNote, AuditOutcome, AuditRecord, DeliveryRecord, EndpointRecord,
+    EntryRecord, GenerationRecord, GenerationStatus, HistoryFilter, KeyRecord, ProfileChange, VerifyProblem,
+    VerifyReport,
 };
-pub use webhooks::{CreateEndpoint, CreatedEndpoint, ShowGeneration, WebhookSettings, message_id};
+pub use webhooks::{
+    CreateEndpoint, CreatedEndpoint, DeliveriesPage, MAX_DELIVERIES_DEPTH, ShowGeneration, WebhookSettings,
+    message_id,
+};
 
 use authenticate::KeyCache;
 use domain::{
@@ -176,6 +180,8 @@ struct Inner {
     passwords: Passwords,
     key_uses: KeyUses,
     node: Mutex<Option<Node>>,
+    /// Held by whoever says that this process is alive: two at once would each enter it anew.
+    beating: tokio::sync::Mutex<()>,
     watch: Mutex<Watch>,
     in_flight: InFlight,
     spend: Spend,
@@ -215,6 +221,7 @@ impl App {
             keys: KeyCache::new(),
             key_uses: KeyUses::default(),
             node: Mutex::new(None),
+            beating: tokio::sync::Mutex::default(),
             watch: Mutex::new(Watch::default()),
             in_flight: InFlight::default(),
             tasks: TaskTracker::new(),

@@ -26,6 +26,11 @@ impl App {
     /// # Errors
     /// The database's.
     pub async fn register_node(&self) -> Result<(), Error> {
+        let _turn = self.inner.beating.lock().await;
+        self.enter_node().await
+    }
+
+    async fn enter_node(&self) -> Result<(), Error> {
         let beaten_at_ms = self.clock().monotonic_ms();
         let id = NodeId(self.storage().next_id().await?);
         self.storage().register_node(id).await?;
@@ -38,6 +43,11 @@ impl App {
     /// # Errors
     /// The database's.
     pub async fn heartbeat(&self) -> Result<(), Error> {
+        let _turn = self.inner.beating.lock().await;
+        self.say_alive().await
+    }
+
+    async fn say_alive(&self) -> Result<(), Error> {
         let Node { id, .. } = self.node()?;
         let beaten_at_ms = self.clock().monotonic_ms();
         if self.storage().beat(id).await? {
@@ -45,18 +55,35 @@ impl App {
             return Ok(());
         }
         tracing::warn!(node_id = id.0, "others took this process for dead; it goes on under a new name");
-        self.register_node().await
+        self.enter_node().await
     }
 
     /// This process's name among the others, under which a hold may be taken. One that has not been heard of for a while asks
     /// first whether it still counts as alive: what the dead hold is given back at once.
     pub(crate) async fn living_node_id(&self) -> Result<NodeId, Error> {
         let node = self.node()?;
-        if self.clock().monotonic_ms().saturating_sub(node.beaten_at_ms) < FRESH_MS {
+        if self.is_fresh(node) {
             return Ok(node.id);
         }
-        self.heartbeat().await?;
+        // One asks for all that wait here.
+        let _turn = self.inner.beating.lock().await;
+        if !self.is_fresh(self.node()?) {
+            self.say_alive().await?;
+        }
         Ok(self.node()?.id)
+    }
+
+    fn is_fresh(&self, node: Node) -> bool {
+        self.clock().monotonic_ms().saturating_sub(node.beaten_at_ms) < FRESH_MS
+    }
+
+    /// Whether this process still bears the name under which a hold was taken. The wait for the ledger may have been long
+    /// enough for others to take it for dead, and then they give the hold back while a vendor works.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when it does not; the database's.
+    pub(crate) async fn check_node(&self, id: NodeId) -> Result<(), Error> {
+        if self.living_node_id().await? == id { Ok(()) } else { Err(Error::Interrupted) }
     }
 
     /// Gives back holds of this process's own that no task works on: one was lost in a panic, or the database went away before

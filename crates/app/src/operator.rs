@@ -66,7 +66,8 @@ impl App {
     pub async fn account_by_key(&self, beginning: &str) -> Result<AccountId, Error> {
         let wrong = |message: String| Error::Validation(vec![FieldError::new("key", message)]);
         let prefix = beginning.get(..KEY_PREFIX_CHARS);
-        let prefix = prefix.ok_or_else(|| wrong(format!("must be the first {KEY_PREFIX_CHARS} characters")))?;
+        let prefix =
+            prefix.ok_or_else(|| wrong(format!("must be the first {KEY_PREFIX_CHARS} characters")))?;
         let found = self.storage().accounts_by_key_prefix(prefix, MAX_NAMED).await?;
         match found.as_slice() {
             [] => Err(Error::NotFound("key")),

@@ -72,25 +72,28 @@ impl App {
     /// # Errors
     /// [`Error::Validation`]; [`Error::LimitedKey`].
     pub async fn change_profile(&self, caller: &Caller, change: ProfileChange) -> Result<Profile, Error> {
-        if caller.has_limited_key() {
-            return Err(Error::LimitedKey);
-        }
+        caller.require_unlimited_key()?;
         let change = ProfileChange { name: change.name.map(|name| name.trim().to_owned()), ..change };
+        let wrong = Self::wrong_profile_change(&change);
+        if !wrong.is_empty() {
+            return Err(Error::Validation(wrong));
+        }
+        self.storage().change_profile(caller.account_id, change).await?;
+        self.profile(caller).await
+    }
+
+    /// What is wrong with a change of an account.
+    pub fn wrong_profile_change(change: &ProfileChange) -> Vec<FieldError> {
         let url = change.avatar_url.as_ref().and_then(Option::as_ref);
         let wrong = [
-            change.name.as_deref().and_then(wrong_name),
+            change.name.as_deref().map(str::trim).and_then(wrong_name),
             url.filter(|url| !is_avatar_url(url)).map(|_| {
                 let message =
                     format!("must be a URL, http or https, of at most {MAX_AVATAR_URL_BYTES} characters");
                 FieldError::new("avatar_url", message)
             }),
         ];
-        let wrong: Vec<FieldError> = wrong.into_iter().flatten().collect();
-        if !wrong.is_empty() {
-            return Err(Error::Validation(wrong));
-        }
-        self.storage().change_profile(caller.account_id, change).await?;
-        self.profile(caller).await
+        wrong.into_iter().flatten().collect()
     }
 
     /// Where the caller's tokens are.

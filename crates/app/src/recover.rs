@@ -36,8 +36,6 @@ pub struct Recovered {
     pub forgotten_requests: usize,
     /// Generations whose texts were forgotten, as the plan says.
     pub forgotten_texts: usize,
-    /// Accounts of whose person nothing is left.
-    pub erased_accounts: usize,
 }
 
 impl App {
@@ -63,7 +61,6 @@ impl App {
         done.removed_files = repeated(|| self.remove_expired_files()).await?;
         done.forgotten_requests = repeated(|| self.forget_requests(now.plus_ms(-KEPT_MS))).await?;
         done.forgotten_texts = repeated(|| self.forget_texts()).await?;
-        done.erased_accounts = repeated(|| self.finish_erasures()).await?;
         self.storage().forget_sessions(now, BATCH_LEN).await?;
         Ok(done)
     }

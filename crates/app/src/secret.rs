@@ -1,5 +1,6 @@
 //! Secrets that are made from one, so that none of them lies in the database.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::{Digest, Sha256};
@@ -15,21 +16,36 @@ impl MasterSecret {
         Self(Arc::new(SecretBox::new(Box::new(Sha256::digest(source).into()))))
     }
 
+    /// What tells it from another, in hexadecimal, for the database: whoever reads that cannot make anything of it.
+    pub fn check(&self) -> String {
+        self.derive("check", &[]).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The secret for one purpose, and in it for one thing. It tells nothing of the others, nor of this.
     pub(crate) fn derive(&self, purpose: &'static str, thing: &[i64]) -> [u8; 32] {
-        // HMAC fills a short key up with zeros, so this is the same key.
-        let mut key = [0; 64];
-        for (byte, secret) in key.iter_mut().zip(self.0.expose_secret()) {
-            *byte = *secret;
-        }
-        let mut mac = Hmac::<Sha256>::new(&key.into());
-        mac.update(purpose.as_bytes());
-        mac.update(&[0]);
-        for part in thing {
-            mac.update(&part.to_be_bytes());
-        }
-        mac.finalize().into_bytes().into()
+        let thing: Vec<u8> = thing.iter().flat_map(|part| part.to_be_bytes()).collect();
+        mac(self.0.expose_secret(), &[purpose.as_bytes(), &[0], &thing])
     }
+
+    /// What a text is known by again for one purpose. Without this secret nobody can tell the text from it, not even by trying
+    /// texts.
+    pub(crate) fn pseudonym(&self, purpose: &'static str, text: &str) -> String {
+        let bytes = mac(&self.derive(purpose, &[]), &[text.as_bytes()]);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+fn mac(secret: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    // HMAC fills a short key up with zeros, so this is the same key.
+    let mut key = [0; 64];
+    for (byte, secret) in key.iter_mut().zip(secret) {
+        *byte = *secret;
+    }
+    let mut mac = Hmac::<Sha256>::new(&key.into());
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]
@@ -50,6 +66,12 @@ mod tests {
             MasterSecret::of(b"another").derive("webhook", &[1, 2]),
         ];
         assert!(others.iter().all(|other| *other != master.derive("webhook", &[1, 2])));
+        assert_eq!(master.pseudonym("starter", "ann"), master.pseudonym("starter", "ann"));
+        assert_ne!(master.pseudonym("starter", "ann"), master.pseudonym("starter", "bob"));
+        assert_ne!(
+            master.pseudonym("starter", "ann"),
+            MasterSecret::of(b"another").pseudonym("starter", "ann")
+        );
         assert!(format!("{master:?}").contains("REDACTED"), "{master:?}");
     }
 }

@@ -35,10 +35,13 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown model, [`Error::Validation`] with every wrong field.
-    pub fn quote(&self, slug: &str, params: Map<String, Value>, count: i64) -> Result<Quote, Error> {
+    pub fn quote(&self, slug: &str, mut params: Map<String, Value>, count: i64) -> Result<Quote, Error> {
         let model = self.model(slug)?;
+        // It changes no price, and may stand there all the same.
+        let webhook_url = self.take_webhook_url(&mut params);
         let (read, _) = read_params(model, params, |given| model.read_params(given, Purpose::Quote));
         let mut errors = read.as_ref().err().cloned().unwrap_or_default();
+        errors.extend(webhook_url.err());
         if !(1..=MAX_COUNT).contains(&count) {
             let error = FieldError::new("count", "must be a whole number within the range");
             errors.push(error.allowing([format!("1..{MAX_COUNT}")]));

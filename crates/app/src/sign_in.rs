@@ -59,6 +59,8 @@ pub struct SignedIn {
     pub plan: String,
     /// NeuralBox tokens that are free to spend.
     pub token_balance: i64,
+    /// Whether the account was opened for that.
+    pub is_new: bool,
 }
 
 const WRONG_CREDENTIALS: Error = Error::NotSignedIn("the e-mail address or the password is wrong");
@@ -77,21 +79,50 @@ impl App {
     /// [`Error::Validation`], also for an address that has an account; [`Error::Overloaded`].
     pub async fn register(&self, email: &str, password: &str, name: &str) -> Result<SignedIn, Error> {
         let (email, name) = (email.trim(), name.trim());
-        let wrong = [profile::wrong_email(email), passwords::wrong(password), profile::wrong_name(name)];
-        let wrong: Vec<FieldError> = wrong.into_iter().flatten().collect();
+        let wrong = Self::wrong_registration(email, password, name);
         if !wrong.is_empty() {
             return Err(Error::Validation(wrong));
         }
         let password_hash = Some(self.inner.passwords.hash(password).await?);
         let identity = Identity::Email { email: email.to_owned(), password_hash };
         match self.open_account(name.to_owned(), None, identity).await {
-            Ok(account_id) => self.begin_session(account_id).await,
+            Ok(account_id) => self.begin_first_session(account_id).await,
             Err(LedgerError::Storage(storage::Error::EmailTaken)) => {
                 let message = "belongs to an account already: sign in instead";
                 Err(Error::Validation(vec![FieldError::new("email", message)]))
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What is wrong with what somebody would register with, as far as it tells by itself.
+    pub fn wrong_registration(email: &str, password: &str, name: &str) -> Vec<FieldError> {
+        let (email, name) = (email.trim(), name.trim());
+        let wrong = [profile::wrong_email(email), passwords::wrong(password), profile::wrong_name(name)];
+        wrong.into_iter().flatten().collect()
+    }
+
+    /// Sets the password by which an account's owner signs in, and ends the sign-ins there are.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an account that is unknown or was erased; [`Error::Validation`], also for an account without an
+    /// e-mail address to sign in by; [`Error::Overloaded`].
+    pub async fn set_password(&self, account_id: AccountId, password: &str) -> Result<(), Error> {
+        let account = self.storage().account(account_id).await?;
+        let account =
+            account.filter(|account| account.erased_at.is_none()).ok_or(Error::NotFound("account"))?;
+        let needs_email =
+            || FieldError::new("email", "is needed to sign in by a password, and there is none");
+        let wrong = [passwords::wrong(password), account.email.is_none().then(needs_email)];
+        let wrong: Vec<FieldError> = wrong.into_iter().flatten().collect();
+        if !wrong.is_empty() {
+            return Err(Error::Validation(wrong));
+        }
+        let hash = self.inner.passwords.hash(password).await?;
+        if !self.storage().set_password(account_id, hash).await? {
+            return Err(Error::NotFound("account"));
+        }
+        self.end_sessions(account_id).await
     }
 
     /// Signs somebody in by a password. It takes as long, and says the same, whether there is such an account or not.
@@ -126,7 +157,7 @@ impl App {
         }
         let identity = Identity::Telegram { id: user.id, username: user.username };
         match self.open_account(user.name, user.photo_url, identity).await {
-            Ok(account_id) => self.begin_session(account_id).await,
+            Ok(account_id) => self.begin_first_session(account_id).await,
             // The same person came twice at once, and this is the second.
             Err(LedgerError::Storage(storage::Error::TelegramTaken)) => {
                 let account = self.storage().account_by_telegram(user.id).await?;
@@ -140,7 +171,8 @@ impl App {
     /// is: the whole sign-in ends.
     ///
     /// # Errors
-    /// [`Error::NotSignedIn`]; [`Error::Moved`] for all but one of those who come with a good token at the same time.
+    /// [`Error::NotSignedIn`]; [`Error::RefreshedElsewhere`] for all but one of those who come with a good token at the same
+    /// time.
     pub async fn refresh(&self, refresh_token: &str) -> Result<SignedIn, Error> {
         let token = RefreshToken::parse(refresh_token).ok_or(SESSION_OVER)?;
         let session = self.storage().session(&token.family_hash()).await?.ok_or(SESSION_OVER)?;
@@ -159,7 +191,7 @@ impl App {
         }
         let next = token.next()?;
         if !self.storage().rotate_session(&session, &next.hash()).await? {
-            return Err(Error::Moved);
+            return Err(Error::RefreshedElsewhere);
         }
         self.signed_in(account, &session, &next).await
     }
@@ -200,6 +232,10 @@ impl App {
         Ok(())
     }
 
+    async fn begin_first_session(&self, account_id: AccountId) -> Result<SignedIn, Error> {
+        Ok(SignedIn { is_new: true, ..self.begin_session(account_id).await? })
+    }
+
     async fn begin_session(&self, account_id: AccountId) -> Result<SignedIn, Error> {
         let account = self.storage().account(account_id).await?;
         self.begin_session_of(account.ok_or(Error::Moved)?).await
@@ -238,6 +274,7 @@ impl App {
             account,
             plan: balance.plan,
             token_balance: balance.token_balance,
+            is_new: false,
         })
     }
 
@@ -249,8 +286,9 @@ impl App {
         identity: Identity,
     ) -> Result<AccountId, LedgerError> {
         let id = AccountId(self.storage().next_id().await?);
-        let opening = self.free_opening(id).await?;
-        self.storage().create_account(NewAccount { id, name, avatar_url, identity }, None, opening).await?;
+        let starter = self.starter(id, &identity).await?;
+        let account = NewAccount { id, name, avatar_url, identity, starter };
+        self.storage().create_account(account, None, Vec::new()).await?;
         Ok(id)
     }
 }

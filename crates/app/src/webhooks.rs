@@ -3,27 +3,31 @@
 //! What is to be told is written with what it tells (the ledger's `tell.rs`, billing's writes), so nothing happens without
 //! its event. A round of the worker makes deliveries of it, and sends those that are due.
 
+mod attempt;
 mod deliver;
 mod endpoints;
-mod hosts;
+mod fan_out;
 mod message;
+mod places;
 mod signing;
 
-pub use endpoints::{CreateEndpoint, CreatedEndpoint};
+pub use endpoints::{CreateEndpoint, CreatedEndpoint, DeliveriesPage, MAX_DELIVERIES_DEPTH};
 pub use message::message_id;
 
-pub(crate) use hosts::Hosts;
-
 use crate::{App, GenerationView};
-use domain::{params::FieldError, port::WebhookSender};
+use domain::{id::AccountId, params::FieldError, port::WebhookSender};
+use places::Places;
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicI64};
 use tokio::sync::Semaphore;
 
 /// Bytes that an address may have.
 const MAX_URL_BYTES: usize = 2_048;
 /// The field of a generation's request that names an address for word of its end.
 const FIELD: &str = "webhook_url";
+
+/// So many accounts fill the room for sending, however many hosts each of them names; a single one leaves the rest of it free.
+const ACCOUNTS_AT_ONCE: usize = 4;
 
 /// What a deployment decides about webhooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +48,10 @@ pub(crate) struct Webhooks {
     sender: Arc<dyn WebhookSender>,
     show: ShowGeneration,
     room: Arc<Semaphore>,
-    hosts: Hosts,
+    hosts: Places<String>,
+    accounts: Places<AccountId>,
+    /// The lane behind which the next round begins.
+    lane: AtomicI64,
 }
 
 impl Webhooks {
@@ -57,7 +64,11 @@ impl Webhooks {
             sender,
             show,
             room: Arc::new(Semaphore::new(settings.sent_at_once.min(Semaphore::MAX_PERMITS))),
-            hosts: Hosts::new(settings.sent_at_once_per_host),
+            hosts: Places::new(settings.sent_at_once_per_host),
+            accounts: Places::new(
+                settings.sent_at_once_per_host.max(settings.sent_at_once / ACCOUNTS_AT_ONCE),
+            ),
+            lane: AtomicI64::new(deliver::START),
         }
     }
 }

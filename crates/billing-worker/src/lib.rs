@@ -7,6 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Milliseconds between two rounds of recovery.
 const RECOVERY_MS: u64 = 5_000;
+/// Milliseconds between two looks for erased accounts of which something is left.
+const ERASING_MS: u64 = 5_000;
 /// Milliseconds between two looks for jobs that are due.
 const POLLING_MS: u64 = 500;
 /// Milliseconds between two looks for payments, subscriptions and refunds that are due.
@@ -22,111 +24,48 @@ const FORGETTING_MS: u64 = 3_600_000;
 
 /// Says that this process is alive, minds its own holds, and notes when keys were used, until `stop`. Every process that generates runs this.
 pub async fn beat(app: App, stop: CancellationToken) {
-    tokio::join!(heartbeat(&app, &stop), mind_own_holds(&app, &stop), note_key_uses(&app, &stop));
-}
-
-async fn heartbeat(app: &App, stop: &CancellationToken) {
-    let mut rounds = every(HEARTBEAT_MS);
-    while is_next(&mut rounds, stop).await {
-        if let Err(error) = app.heartbeat().await {
-            tracing::warn!(%error, "heartbeat");
-        }
-    }
-}
-
-async fn mind_own_holds(app: &App, stop: &CancellationToken) {
-    let mut rounds = every(HEARTBEAT_MS);
-    while is_next(&mut rounds, stop).await {
-        if let Err(error) = app.release_own_lost_holds().await {
-            tracing::warn!(%error, "a round over this process's own holds");
-        }
-    }
-}
-
-async fn note_key_uses(app: &App, stop: &CancellationToken) {
-    let mut rounds = every(HEARTBEAT_MS);
-    while is_next(&mut rounds, stop).await {
-        if let Err(error) = app.note_key_uses().await {
-            tracing::warn!(%error, "a round of noting when keys were used");
-        }
-    }
+    tokio::join!(
+        rounds("heartbeats", HEARTBEAT_MS, &stop, || app.heartbeat()),
+        rounds("this process's own holds", HEARTBEAT_MS, &stop, || app.release_own_lost_holds()),
+        rounds("noting when keys were used", HEARTBEAT_MS, &stop, || app.note_key_uses()),
+    );
 }
 
 /// Does what is due, round after round, until `stop`. A round under way is finished, not cut; work at jobs goes on until
 /// [`App::shut_down`].
 pub async fn work(app: App, stop: CancellationToken) {
     tokio::join!(
-        recover(&app, &stop),
-        poll(&app, &stop),
-        bill(&app, &stop),
-        reconcile(&app, &stop),
-        close_days(&app, &stop),
-        deliver(&app, &stop),
-        forget_events(&app, &stop),
+        rounds("recovery", RECOVERY_MS, &stop, || app.recover()),
+        rounds("erasures", ERASING_MS, &stop, || finish_erasures(&app, &stop)),
+        rounds("polling", POLLING_MS, &stop, || app.poll_jobs()),
+        rounds("billing", BILLING_MS, &stop, || app.bill()),
+        rounds("reconciliation", RECONCILING_MS, &stop, || app.reconcile_daily()),
+        rounds("closing days of use", CLOSING_MS, &stop, || app.close_days()),
+        rounds("webhooks", DELIVERING_MS, &stop, || app.deliver_webhooks()),
+        rounds("forgetting events", FORGETTING_MS, &stop, || app.forget_events()),
     );
 }
 
-async fn recover(app: &App, stop: &CancellationToken) {
-    let mut rounds = every(RECOVERY_MS);
-    while is_next(&mut rounds, stop).await {
-        if let Err(error) = app.recover().await {
-            tracing::warn!(%error, "a round of recovery");
-        }
+/// Asks payment services and vendors to stop what erased accounts had. It may take minutes, and what is cut short another round
+/// takes up.
+async fn finish_erasures(app: &App, stop: &CancellationToken) -> Result<(), app::Error> {
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        round = app.finish_erasures() => round.map(drop),
     }
 }
 
-async fn poll(app: &App, stop: &CancellationToken) {
-    let mut rounds = every(POLLING_MS);
+/// Does `work` again and again, and says when a round of it fails.
+async fn rounds<T, F: Future<Output = Result<T, app::Error>>>(
+    what: &'static str,
+    period_ms: u64,
+    stop: &CancellationToken,
+    work: impl Fn() -> F,
+) {
+    let mut rounds = every(period_ms);
     while is_next(&mut rounds, stop).await {
-        if let Err(error) = app.poll_jobs().await {
-            tracing::warn!(%error, "a round of polling");
-        }
-    }
-}
-
-/// Compares a day's money with the payment services' books, once a day whatever the number of workers.
-async fn reconcile(app: &App, stop: &CancellationToken) {
-    let mut rounds = every(RECONCILING_MS);
-    while is_next(&mut rounds, stop).await {
-        if let Err(error) = app.reconcile_daily().await {
-            tracing::warn!(%error, "a reconciliation");
-        }
-    }
-}
-
-/// Closes days of use, once an hour whatever the number of workers.
-async fn close_days(app: &App, stop: &CancellationToken) {
-    let mut rounds = every(CLOSING_MS);
-    while is_next(&mut rounds, stop).await {
-        if let Err(error) = app.close_days().await {
-            tracing::warn!(%error, "closing days of use");
-        }
-    }
-}
-
-async fn deliver(app: &App, stop: &CancellationToken) {
-    let mut rounds = every(DELIVERING_MS);
-    while is_next(&mut rounds, stop).await {
-        if let Err(error) = app.deliver_webhooks().await {
-            tracing::warn!(%error, "a round of webhooks");
-        }
-    }
-}
-
-async fn forget_events(app: &App, stop: &CancellationToken) {
-    let mut rounds = every(FORGETTING_MS);
-    while is_next(&mut rounds, stop).await {
-        if let Err(error) = app.forget_events().await {
-            tracing::warn!(%error, "a round of forgetting events");
-        }
-    }
-}
-
-async fn bill(app: &App, stop: &CancellationToken) {
-    let mut rounds = every(BILLING_MS);
-    while is_next(&mut rounds, stop).await {
-        if let Err(error) = app.bill().await {
-            tracing::warn!(%error, "a round of billing");
+        if let Err(error) = work().await {
+            tracing::warn!(what, %error, "a round failed");
         }
     }
 }

@@ -13,8 +13,8 @@ mod wallet;
 pub use binding::{Binding, Bound};
 pub use book::{Book, Changes, ChargeRefund, Loaded, NewHold, SettledHold, StoredHold, WalletChange};
 pub use command::{
-    Bucket, Command, EndedHold, Failure, GiveBack, Held, HoldRequest, OpenCycle, Outcome, PaidCycle, Refunded,
-    Refusal, Resolution, Resolved, TakeBack,
+    Bucket, Command, EndedHold, Failure, GiveBack, Held, HoldRequest, OpenCycle, Outcome, PaidCycle,
+    Refunded, Refusal, Resolution, Resolved, TakeBack,
 };
 pub use entry::{Entry, Leg, Reason};
 pub use key_use::{KeyUse, KeyUseChange};

@@ -83,6 +83,14 @@ pub const ROTATION_OVERLAP_MS: i64 = DAY_MS;
 /// Milliseconds for which nothing has got through to an endpoint when a message that is given up disables it.
 pub const DISABLED_AFTER_MS: i64 = 5 * DAY_MS;
 
+/// Milliseconds after which a delivery is given up when its turn comes, whether or not it was ever tried: a day for its attempts,
+/// and one for what it waited behind.
+pub const GIVEN_UP_AFTER_MS: i64 = 2 * DAY_MS;
+
+/// Milliseconds by which an event may seem older than the endpoint that hears of it: processes write the two, by clocks of their
+/// own. What happened so shortly before an endpoint was added may be told.
+pub const CLOCK_SLACK_MS: i64 = 5 * MINUTE_MS;
+
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 

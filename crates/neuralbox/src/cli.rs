@@ -1,5 +1,11 @@
 //! The command line.
 
+mod account;
+mod generation;
+
+pub(crate) use account::{AccountCommand, AccountName, AccountRef, KeyCommand};
+pub(crate) use generation::GenerationCommand;
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -14,6 +20,9 @@ pub(crate) struct Cli {
     /// A TOML file of settings
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Who you are, for the audit trail; else NEURALBOX_OPERATOR, or your name on this machine
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) operator: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -40,12 +49,16 @@ pub(crate) enum Command {
         /// Do what is due now, and end
         #[arg(long)]
         once: bool,
-        /// Do what is due at this time (RFC 3339), for rehearsal on a copy of a database
-        #[arg(long, value_name = "TIME", requires = "once")]
+        /// Do what is due at this time (RFC 3339), for rehearsal on a copy of a database, and end
+        #[arg(long, value_name = "TIME")]
         as_of: Option<String>,
     },
     /// Bring the database's schema to this version
-    Migrate,
+    Migrate {
+        /// Have the database take the auth.secret that is set now for the right one; all processes must be stopped
+        #[arg(long)]
+        new_secret: bool,
+    },
     /// Call a vendor directly, with your key: no account, no database, nothing held
     Try(TryArguments),
     /// Name everything that would fail a user
@@ -78,6 +91,29 @@ pub(crate) enum Command {
     Key {
         #[command(subcommand)]
         command: KeyCommand,
+    },
+    /// Look after generations
+    Generation {
+        #[command(subcommand)]
+        command: GenerationCommand,
+    },
+    /// Show what operators have done, newest first
+    Audit {
+        /// Only with the account of this id
+        #[arg(long, value_name = "ID")]
+        account: Option<i64>,
+        /// From this day (UTC) or time (RFC 3339) on
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// To just before this day or time
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// How many at most
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        limit: u64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -206,83 +242,4 @@ pub(crate) enum LedgerCommand {
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AccountCommand {
-    /// Open an account with its first cycle and its first key
-    Create {
-        /// Its e-mail address
-        #[arg(long)]
-        email: String,
-        /// Its plan: free, basic, pro, vip or elite
-        #[arg(long)]
-        plan: String,
-        /// Permanent NeuralBox tokens on top of the plan's
-        #[arg(long, default_value_t = 0)]
-        tokens: i64,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Give an account permanent tokens
-    Grant {
-        #[command(flatten)]
-        account: AccountRef,
-        /// How many NeuralBox tokens
-        #[arg(long)]
-        tokens: i64,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeyCommand {
-    /// Make a key; it is shown this once
-    Create {
-        #[command(flatten)]
-        account: AccountRef,
-        /// What to call it
-        #[arg(long, default_value = "default")]
-        name: String,
-        /// NeuralBox tokens that it may use in a calendar month (UTC); else any number
-        #[arg(long, value_name = "N")]
-        monthly_budget: Option<i64>,
-        /// The day (UTC) or time (RFC 3339) from which it is no longer valid; else it is until it is revoked
-        #[arg(long, value_name = "TIME")]
-        expires_at: Option<String>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// List an account's keys
-    List {
-        #[command(flatten)]
-        account: AccountRef,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Revoke a key for good; every node refuses it within 5 s
-    Revoke {
-        #[command(flatten)]
-        account: AccountRef,
-        /// The key's id, from `key list`
-        #[arg(long, value_name = "ID")]
-        key: i64,
-    },
-}
-
-/// An account, named one way or the other.
-#[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
-pub(crate) struct AccountRef {
-    /// The account's id
-    #[arg(long, value_name = "ID")]
-    pub(crate) account: Option<i64>,
-    /// The account's e-mail address
-    #[arg(long)]
-    pub(crate) email: Option<String>,
 }

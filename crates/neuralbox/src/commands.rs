@@ -5,12 +5,14 @@ pub(crate) mod attempt;
 pub(crate) mod billing;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod generation;
 pub(crate) mod key;
 pub(crate) mod ledger;
 pub(crate) mod migrate;
 pub(crate) mod payments;
 pub(crate) mod serve;
 mod time;
+pub(crate) mod trail;
 pub(crate) mod worker;
 
 use crate::settings::SettingsError;

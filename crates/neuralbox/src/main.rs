@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod logging;
 mod master_secret;
+mod operator;
 mod output;
 mod sandbox_folder;
 mod settings;
@@ -30,17 +31,23 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<ExitCode, commands::Error> {
     let settings = || settings::Settings::load(cli.config.as_deref());
+    let operator = &operator::Operator::new(cli.operator);
     match cli.command {
         Command::Demo { once } => commands::demo::run(once).await,
         Command::Serve { sandbox, no_worker } => commands::serve::run(settings()?, sandbox, no_worker).await,
         Command::Worker { once, as_of } => Box::pin(commands::worker::run(settings()?, once, as_of)).await,
-        Command::Migrate => commands::migrate::run(&settings()?).await,
+        Command::Migrate { new_secret } => commands::migrate::run(&settings()?, new_secret).await,
         Command::Try(arguments) => commands::attempt::run(settings()?, arguments).await,
         Command::Doctor { json } => commands::doctor::run(&settings()?, json).await,
         Command::Billing { command } => commands::billing::run(&settings()?, command).await,
-        Command::Payments { command } => commands::payments::run(&settings()?, command).await,
+        Command::Payments { command } => commands::payments::run(&settings()?, operator, command).await,
         Command::Ledger { command } => commands::ledger::run(&settings()?, command).await,
-        Command::Account { command } => commands::account::run(&settings()?, command).await,
-        Command::Key { command } => commands::key::run(&settings()?, command).await,
+        Command::Account { command } => commands::account::run(&settings()?, operator, command).await,
+        Command::Key { command } => commands::key::run(&settings()?, operator, command).await,
+        Command::Generation { command } => commands::generation::run(&settings()?, operator, command).await,
+        Command::Audit { account, from, to, limit, json } => {
+            let asked = commands::trail::Asked { account, from, to, limit, json };
+            commands::trail::run(&settings()?, asked).await
+        }
     }
 }

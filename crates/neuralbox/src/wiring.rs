@@ -72,6 +72,20 @@ pub(crate) async fn ensure_mode(storage: &Storage, mode: Mode) -> Result<(), Err
     )))
 }
 
+/// Notes in a new database what tells this process's master secret from others, and refuses one that was served with another:
+/// half the access tokens and webhooks would be signed otherwise than the rest.
+pub(crate) async fn ensure_secret(settings: &Settings, storage: &Storage) -> Result<(), Error> {
+    let check = master_secret::read(settings)?.check();
+    if storage.mark_secret(&check).await? == check {
+        return Ok(());
+    }
+    Err(Error::Other(
+        "this database was served with another secret: give this process the same auth.secret (or \
+         neuralbox-data/auth.key), or stop all processes and run `neuralbox migrate --new-secret` to change it on purpose"
+            .to_owned(),
+    ))
+}
+
 /// A sandbox's jobs are no real vendor's: a worker on its database must find every vendor on this machine or its network.
 pub(crate) async fn refuse_real_vendors_for_sandbox(
     settings: &Settings,

@@ -22,6 +22,17 @@ pub struct NewAccount {
     pub avatar_url: Option<String>,
     /// What it is found by.
     pub identity: Identity,
+    /// What a person gets once, however many accounts they open.
+    pub starter: Option<Starter>,
+}
+
+/// Tokens that a person gets once.
+#[derive(Clone, Debug)]
+pub struct Starter {
+    /// What the person is remembered by. Nobody can tell from it who that is.
+    pub identity_hash: String,
+    /// What gives them.
+    pub grant: Command<Completion>,
 }
 
 /// What tells a person from all others.
@@ -58,7 +69,7 @@ impl NewAccount {
     /// An account of which nothing is known but an e-mail address.
     pub fn of_email(id: AccountId, email: String) -> Self {
         let identity = Identity::Email { email, password_hash: None };
-        Self { id, name: String::new(), avatar_url: None, identity }
+        Self { id, name: String::new(), avatar_url: None, identity, starter: None }
     }
 }
 
@@ -98,21 +109,27 @@ pub struct ProfileChange {
 
 impl Storage {
     /// Opens an account with its wallet and its first key, and carries out the `opening` commands (its first cycle or grants)
-    /// in the same transaction: there is no account without what it was promised.
+    /// in the same transaction: there is no account without what it was promised. Its starter is carried out too, unless the
+    /// same person has had one.
     ///
     /// # Errors
     /// [`Error::EmailTaken`], [`Error::TelegramTaken`], a [`domain::ledger::Refusal`] of an opening command, or the
     /// database's; nothing has changed then.
     pub async fn create_account(
         &self,
-        account: NewAccount,
+        mut account: NewAccount,
         key: Option<NewKey>,
-        opening: Vec<Command<Completion>>,
+        mut opening: Vec<Command<Completion>>,
     ) -> Result<(), LedgerError> {
         let now = self.clock.now();
         let transaction = self.db.begin().await.map_err(Error::from)?;
         let id = account.id;
         enter_identity(&transaction, id, &account.identity).await?;
+        if let Some(starter) = account.starter.take()
+            && enter_starter(&transaction, &starter.identity_hash).await?
+        {
+            opening.push(starter.grant);
+        }
         let outcomes = async {
             account::Entity::insert(row(account, now)).exec_without_returning(&transaction).await?;
             insert_empty_wallet(&transaction, id).await?;
@@ -213,6 +230,15 @@ impl Storage {
         self.update_account(id, row).await
     }
 
+    /// Sets what the password is checked against. `false` when there is no such account, or it was erased.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn set_password(&self, id: AccountId, password_hash: String) -> Result<bool, Error> {
+        let row = account::ActiveModel { password_hash: Set(Some(password_hash)), ..Default::default() };
+        self.update_account(id, row).await
+    }
+
     async fn update_account(&self, id: AccountId, row: account::ActiveModel) -> Result<bool, Error> {
         let update = account::Entity::update_many()
             .set(row)
@@ -240,6 +266,13 @@ async fn enter_identity<C: ConnectionTrait>(db: &C, id: AccountId, identity: &Id
         Some(SqlErr::UniqueConstraintViolation(_)) => taken,
         _ => Error::from(error),
     })
+}
+
+/// Remembers who gets a starter. `false` when they have had one.
+async fn enter_starter<C: ConnectionTrait>(db: &C, identity_hash: &str) -> Result<bool, Error> {
+    let sql = "INSERT INTO starter_grants (identity_hash) VALUES ($1) ON CONFLICT DO NOTHING";
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [identity_hash.into()]);
+    Ok(db.execute_raw(statement).await?.rows_affected() == 1)
 }
 
 fn row(new: NewAccount, now: Timestamp) -> account::ActiveModel {

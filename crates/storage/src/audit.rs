@@ -132,11 +132,9 @@ impl Storage {
         let outcome = outcome.ok_or_else(|| DbErr::Custom("the ledger did not answer".to_owned()))?;
         let ending = match &outcome {
             Ok(_) => Ending { outcome: AuditOutcome::Done, message: None, begun_id: None },
-            Err(refusal) => Ending {
-                outcome: AuditOutcome::Refused,
-                message: Some(refusal.to_string()),
-                begun_id: None,
-            },
+            Err(refusal) => {
+                Ending { outcome: AuditOutcome::Refused, message: Some(refusal.to_string()), begun_id: None }
+            }
         };
         insert(&transaction, id, now, note, ending).await?;
         transaction.commit().await?;

@@ -88,7 +88,7 @@ impl Storage {
             (SELECT account_id, key FROM idempotency_keys WHERE created_at_ms < $1 LIMIT $2)";
         let values = [before.unix_ms().into(), i64::from(limit).into()];
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
-        Ok(self.db.writer().execute_raw(statement).await?.rows_affected())
+        Ok(self.db.background().execute_raw(statement).await?.rows_affected())
     }
 }
 

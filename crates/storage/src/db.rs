@@ -12,7 +12,8 @@ use std::time::Duration;
 pub struct DbSettings {
     /// `sqlite://path?mode=rwc` or `postgres://…`. May hold a password.
     pub url: String,
-    /// Connections at most; above four, three of them are for writing. A small number is the fast one.
+    /// Connections at most; above five, three of them are for writing, and one for what writes in the background. A small
+    /// number is the fast one.
     pub max_connections: u32,
     /// Milliseconds to wait for a connection before the database counts as unavailable.
     pub acquire_timeout_ms: u64,
@@ -21,10 +22,11 @@ pub struct DbSettings {
 }
 
 /// One way for what writes and one for what only reads: SQLite has a single writer, and on PostgreSQL the ledger does not
-/// wait behind reads.
+/// wait behind reads. Nor does it wait there behind what nobody waits for, which has a connection of its own.
 #[derive(Clone)]
 pub(crate) struct Db {
     writer: DatabaseConnection,
+    background: DatabaseConnection,
     reader: DatabaseConnection,
 }
 
@@ -50,6 +52,8 @@ const POSTGRES_LOCK_TIMEOUT: &str = "1s";
 const POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
 /// Connections for the ledger and heartbeats, which must not wait behind a flood of reads.
 const POSTGRES_WRITERS: u32 = 3;
+/// Connections for what is forgotten, erased and summed up, batch after batch.
+const POSTGRES_BACKGROUND_WRITERS: u32 = 1;
 
 impl Db {
     pub(crate) async fn connect(settings: &DbSettings) -> Result<Self, Error> {
@@ -60,25 +64,29 @@ impl Db {
         if is_sqlite {
             let writer = connect(sqlite(settings, 1)).await?;
             let reader = connect(sqlite(settings, settings.max_connections)).await?;
-            return Ok(Self { writer, reader });
+            return Ok(Self { background: writer.clone(), writer, reader });
         }
-        let readers = settings.max_connections.saturating_sub(POSTGRES_WRITERS).max(1);
+        let writers = POSTGRES_WRITERS + POSTGRES_BACKGROUND_WRITERS;
+        let readers = settings.max_connections.saturating_sub(writers).max(1);
         let writer = connect(postgres(settings, POSTGRES_WRITERS)).await?;
+        let background = connect(postgres(settings, POSTGRES_BACKGROUND_WRITERS)).await?;
         let reader = connect(postgres(settings, readers)).await?;
-        Ok(Self { writer, reader })
+        Ok(Self { writer, background, reader })
     }
 
     pub(crate) fn backend(&self) -> DbBackend {
         self.writer.get_database_backend()
     }
 
-    /// How many connections there are, for writing and for reading.
-    pub(crate) fn pools(&self) -> [(&'static str, PoolUse); 2] {
-        let pool_use = |connection: &DatabaseConnection| match self.backend() {
-            DbBackend::Postgres => PoolUse::of(connection.get_postgres_connection_pool()),
-            _ => PoolUse::of(connection.get_sqlite_connection_pool()),
-        };
-        [("writer", pool_use(&self.writer)), ("reader", pool_use(&self.reader))]
+    /// How many connections there are, by what they are for.
+    pub(crate) fn pools(&self) -> Vec<(&'static str, PoolUse)> {
+        let pools = [("writer", &self.writer), ("background", &self.background), ("reader", &self.reader)];
+        if self.backend() == DbBackend::Postgres {
+            return pools.map(|(name, pool)| (name, PoolUse::of(pool.get_postgres_connection_pool()))).into();
+        }
+        // On SQLite the background's is the writer's.
+        let own = pools.into_iter().filter(|(name, _)| *name != "background");
+        own.map(|(name, pool)| (name, PoolUse::of(pool.get_sqlite_connection_pool()))).collect()
     }
 
     /// For reads outside a write transaction.
@@ -91,11 +99,20 @@ impl Db {
         &self.writer
     }
 
+    /// For what writes while nobody waits for it. Each statement is to touch some thousand rows at most: on SQLite all others
+    /// wait for it.
+    pub(crate) fn background(&self) -> &DatabaseConnection {
+        &self.background
+    }
+
     /// A transaction that writes. SQLite takes its one write lock at once, so a read in it cannot grow stale.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
-        let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
-        self.writer.begin_with_options(options).await
+        begin(&self.writer).await
+    }
+
+    /// As [`Self::begin`], for what [`Self::background`] is for.
+    pub(crate) async fn begin_background(&self) -> Result<DatabaseTransaction, DbErr> {
+        begin(&self.background).await
     }
 
     /// Lets a long piece of work on PostgreSQL take its time, until the end of `transaction`.
@@ -113,6 +130,12 @@ impl Db {
             (self.backend() == DbBackend::Postgres).then_some(sea_orm::IsolationLevel::RepeatableRead);
         self.reader.begin_with_options(TransactionOptions { isolation_level, ..Default::default() }).await
     }
+}
+
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+    let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
+    connection.begin_with_options(options).await
 }
 
 async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, Error> {

@@ -22,8 +22,8 @@ pub struct StorageGauges {
     pub open_holds: i64,
     /// Milliseconds for which the oldest row of each kind of work has been due; 0 where none is.
     pub lags_ms: [(&'static str, i64); 6],
-    /// Connections for writing and for reading.
-    pub pools: [(&'static str, PoolUse); 2],
+    /// Connections, by what they are for.
+    pub pools: Vec<(&'static str, PoolUse)>,
 }
 
 #[derive(FromQueryResult)]

@@ -143,19 +143,6 @@ impl Storage {
         status.await?.map(|status| GenerationStatus::parse(&status, id)).transpose()
     }
 
-    /// NeuralBox tokens that an account's generations have cost that were completed at `since` or later.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn tokens_spent_since(&self, account_id: AccountId, since: Timestamp) -> Result<i64, Error> {
-        let sql = "SELECT CAST(COALESCE(SUM(price_tokens), 0) AS BIGINT) AS spent FROM generations
-            WHERE account_id = $1 AND status = 'completed' AND completed_at_ms >= $2";
-        let values = [account_id.0.into(), since.unix_ms().into()];
-        let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
-        let row = self.db.reader().query_one_raw(statement).await?;
-        row.map_or(Ok(0), |row| Ok(row.try_get("", "spent")?))
-    }
-
     /// Up to `limit` holds that nobody can be working on: their process has ended or is dead, or their deadline passed
     /// before `deadline_before`. What runs as a job is none of them, however late it is: whoever asks after it ends it.
     ///

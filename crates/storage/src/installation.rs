@@ -49,6 +49,39 @@ impl Storage {
         Ok(name.and_then(|name| [Mode::Sandbox, Mode::Live].into_iter().find(|mode| mode.name() == name)))
     }
 
+    /// Notes what tells the processes' master secret from others, where nothing is noted yet. Returns what stands.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn mark_secret(&self, check: &str) -> Result<String, Error> {
+        self.note_secret(
+            "UPDATE installation SET secret_check = COALESCE(secret_check, $1) WHERE id = 1
+            RETURNING secret_check",
+            check,
+        )
+        .await
+    }
+
+    /// Notes what tells another master secret from others, in the place of whatever stood there.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn replace_secret(&self, check: &str) -> Result<(), Error> {
+        self.note_secret(
+            "UPDATE installation SET secret_check = $1 WHERE id = 1 RETURNING secret_check",
+            check,
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn note_secret(&self, sql: &str, check: &str) -> Result<String, Error> {
+        let statement = Statement::from_sql_and_values(self.db.backend(), sql, [check.into()]);
+        let row = self.db.writer().query_one_raw(statement).await?;
+        let row = row.ok_or_else(|| Error::BadRow("installation".to_owned()))?;
+        Ok(row.try_get("", "secret_check")?)
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

@@ -37,6 +37,17 @@ pub struct NewKey {
     pub created_at: Timestamp,
 }
 
+/// What became of a key that was to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyOutcome {
+    /// It is stored.
+    Stored,
+    /// The account has as many as it may have.
+    TooMany,
+    /// There is no such account, or it was erased.
+    NoAccount,
+}
+
 /// A key, without what would let somebody use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRecord {
@@ -99,14 +110,19 @@ pub(crate) async fn insert_key<C: ConnectionTrait>(db: &C, key: NewKey) -> Resul
 }
 
 impl Storage {
-    /// Stores a key. `false` when the account has as many as `max_valid` that are neither revoked nor past their end.
+    /// Stores a key, unless the account has as many as `max_valid` that are neither revoked nor past their end.
     ///
     /// # Errors
     /// The database's.
-    pub async fn create_key(&self, key: NewKey, max_valid: u64) -> Result<bool, Error> {
+    pub async fn create_key(&self, key: NewKey, max_valid: u64) -> Result<KeyOutcome, Error> {
         let transaction = self.db.begin().await?;
-        // The account's row is the lock: of two keys that are made at once, the second counts the first.
-        account::Entity::find_by_id(key.account_id.0).lock_exclusive().one(&transaction).await?;
+        // The account's row is the lock: of two keys that are made at once, the second counts the first; and an erasure
+        // revokes what was made before it, or is seen here.
+        let account =
+            account::Entity::find_by_id(key.account_id.0).lock_exclusive().one(&transaction).await?;
+        if account.is_none_or(|account| account.erased_at_ms.is_some()) {
+            return Ok(KeyOutcome::NoAccount);
+        }
         let is_lasting = Condition::any()
             .add(api_key::Column::ExpiresAtMs.is_null())
             .add(api_key::Column::ExpiresAtMs.gt(self.clock.now().unix_ms()));
@@ -115,11 +131,11 @@ impl Storage {
             .filter(api_key::Column::RevokedAtMs.is_null())
             .filter(is_lasting);
         if valid.count(&transaction).await? >= max_valid {
-            return Ok(false);
+            return Ok(KeyOutcome::TooMany);
         }
         insert_key(&transaction, key).await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(KeyOutcome::Stored)
     }
 
     /// An account's keys, oldest first.
@@ -199,12 +215,13 @@ impl Storage {
             let values = uses.iter().flat_map(|(account, key, at)| [account.0, key.0, at.unix_ms()]);
             let values = values.map(Value::from);
             let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
-            self.db.writer().execute_raw(statement).await?;
+            self.db.background().execute_raw(statement).await?;
         }
         Ok(())
     }
 
-    /// Who the key of that hash speaks for; `None` when it is unknown or revoked.
+    /// Who the key of that hash speaks for; `None` when it is unknown or revoked, or the account was
+    /// erased.
     ///
     /// # Errors
     /// The database's.
@@ -215,7 +232,7 @@ impl Storage {
                 JOIN api_keys k ON k.account_id = d.account_id AND k.id = d.key_id
                 JOIN accounts a ON a.id = d.account_id
                 JOIN wallets w ON w.account_id = d.account_id
-            WHERE d.key_hash = $1 AND k.revoked_at_ms IS NULL";
+            WHERE d.key_hash = $1 AND k.revoked_at_ms IS NULL AND a.erased_at_ms IS NULL";
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, [key_hash.into()]);
         let Some(row) = self.db.reader().query_one_raw(statement).await? else { return Ok(None) };
         let plan: Option<String> = row.try_get("", "cycle_plan")?;

@@ -12,9 +12,9 @@ mod tell;
 mod verify;
 
 pub(crate) use batch::run as run_in;
-pub(crate) use queue::conflict_backoff;
 pub use ended::Listener;
-pub(crate) use rows::{insert_empty_wallet, wallet_from};
+pub(crate) use queue::conflict_backoff;
+pub(crate) use rows::{close_wallet, insert_empty_wallet, wallet_from};
 pub(crate) use tell::{lock_listens, write_listens};
 pub use verify::{VerifyProblem, VerifyReport};
 

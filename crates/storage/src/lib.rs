@@ -30,7 +30,7 @@ mod usage;
 mod vendor_bill;
 mod webhooks;
 
-pub use accounts::{AccountRecord, Identity, NewAccount, ProfileChange};
+pub use accounts::{AccountRecord, Identity, NewAccount, ProfileChange, Starter};
 pub use audit::{AuditFilter, AuditNote, AuditOutcome, AuditRecord};
 pub use billing::{BillingWrite, DailyClaim, NewEvent, PaymentName};
 pub use bindings::BoundRequest;
@@ -44,7 +44,7 @@ pub use generations::{GenerationRecord, GenerationStatus};
 pub use history::{HistoryFilter, HistoryPlace};
 pub use installation::Mode;
 pub use jobs::{ClaimedJob, JobRecord, JobUpdate, NewJob};
-pub use keys::{KeyRecord, NewKey, Principal};
+pub use keys::{KeyOutcome, KeyRecord, NewKey, Principal};
 pub use ledger::{Completion, Hold, Ledger, LedgerError, Listener, VerifyProblem, VerifyReport};
 pub use nodes::NodeBeat;
 pub use schema::SchemaState;
@@ -53,7 +53,7 @@ pub use usage::{OpenDays, Usage};
 pub use vendor_bill::VendorBill;
 pub use webhooks::{
     AttemptOutcome, ClaimedDelivery, DeliveryRecord, DeliveryStatus, DueDelivery, EndpointRecord,
-    EventRecord, NewDelivery, NewEndpoint, NewsRecord,
+    EventRecord, Lane, NewDelivery, NewEndpoint, NewsRecord,
 };
 
 use db::Db;

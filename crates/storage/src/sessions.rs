@@ -126,7 +126,7 @@ impl Storage {
     pub async fn forget_sessions(&self, now: Timestamp, limit: u32) -> Result<(), Error> {
         let over = "(account_id, family_hash) IN (SELECT account_id, family_hash FROM sessions
             WHERE expires_at_ms <= $1 ORDER BY expires_at_ms LIMIT $2)";
-        let transaction = self.db.begin().await?;
+        let transaction = self.db.begin_background().await?;
         delete(&transaction, over, vec![now.unix_ms().into(), i64::from(limit).into()]).await?;
         transaction.commit().await?;
         Ok(())
@@ -163,16 +163,16 @@ pub(crate) async fn delete_all<C: ConnectionTrait>(db: &C, account_id: AccountId
     delete(db, "account_id = $1", vec![account_id.0.into()]).await
 }
 
-/// Removes the sessions that meet `condition`, and the ways to them first.
+/// Removes the sessions that meet `condition`, and the ways to exactly those: another worker may be removing the same.
 async fn delete<C: ConnectionTrait>(db: &C, condition: &str, values: Vec<Value>) -> Result<(), DbErr> {
-    for sql in [
-        format!(
-            "DELETE FROM session_directory WHERE family_hash IN (SELECT family_hash FROM sessions WHERE {condition})"
-        ),
-        format!("DELETE FROM sessions WHERE {condition}"),
-    ] {
-        let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values.clone());
-        db.execute_raw(statement).await?;
+    let sql = format!("DELETE FROM sessions WHERE {condition} RETURNING family_hash");
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    let rows = db.query_all_raw(statement).await?;
+    let families = rows.iter().map(|row| row.try_get::<String>("", "family_hash"));
+    let families = families.collect::<Result<Vec<_>, _>>()?;
+    if !families.is_empty() {
+        let ways = session_directory::Entity::delete_many();
+        ways.filter(session_directory::Column::FamilyHash.is_in(families)).exec(db).await?;
     }
     Ok(())
 }

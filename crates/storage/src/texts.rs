@@ -16,6 +16,6 @@ impl Storage {
                 ORDER BY expires_at_ms LIMIT $2)";
         let values: [Value; 2] = [now.unix_ms().into(), i64::from(limit).into()];
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
-        Ok(self.db.writer().execute_raw(statement).await?.rows_affected())
+        Ok(self.db.background().execute_raw(statement).await?.rows_affected())
     }
 }

@@ -63,7 +63,28 @@ const USAGE: &str = "
     ) AS days
     GROUP BY category";
 
-/// When the first generation ended that is in no closed day, for some accounts.
+/// What was spent from `$2` on: the rest of its day, the closed days from `$3` on, which begins at `$4`, and the open ones.
+const SPENT_SINCE: &str = "
+    SELECT CAST(COALESCE(SUM(tokens), 0) AS BIGINT) AS tokens
+    FROM (
+        SELECT spent_tokens AS tokens FROM usage_days WHERE account_id = $1 AND day >= $3
+        UNION ALL
+        SELECT price_tokens FROM generations
+        WHERE account_id = $1 AND status = 'completed' AND completed_at_ms >= $2 AND completed_at_ms < $4
+        UNION ALL
+        SELECT price_tokens FROM generations
+        WHERE account_id = $1 AND status = 'completed' AND completed_at_ms >= $4 AND completed_at_ms >=
+            86400000 * (SELECT COALESCE(MAX(day) + 1, 0) FROM usage_days WHERE account_id = $1)
+    ) AS parts";
+
+/// When the first generation of an account ended that is in no closed day.
+const FIRST_OPEN: &str = "
+    SELECT completed_at_ms FROM generations
+    WHERE account_id = $1 AND status = 'completed' AND completed_at_ms >=
+        86400000 * (SELECT COALESCE(MAX(day) + 1, 0) FROM usage_days WHERE account_id = $1)
+    ORDER BY completed_at_ms LIMIT 1";
+
+/// The same for some accounts.
 const OPEN: &str = "
     SELECT account_id, (
         SELECT completed_at_ms FROM generations
@@ -99,6 +120,21 @@ impl Storage {
         self.db.reader().query_all_raw(statement).await?.iter().map(usage).collect()
     }
 
+    /// NeuralBox tokens that generations of the account have cost that completed at `since` or later.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tokens_spent_since(&self, account_id: AccountId, since: Timestamp) -> Result<i64, Error> {
+        let day = Day::of(since);
+        let first_whole = if day.starts_at() == since { day } else { day.plus_days(1) };
+        let (number, starts_at) = (first_whole.number(), first_whole.starts_at());
+        let values: [Value; 4] =
+            [account_id.0.into(), since.unix_ms().into(), number.into(), starts_at.unix_ms().into()];
+        let statement = Statement::from_sql_and_values(self.db.backend(), SPENT_SINCE, values);
+        let row = self.db.reader().query_one_raw(statement).await?;
+        row.map_or(Ok(0), |row| Ok(row.try_get("", "tokens")?))
+    }
+
     /// Which of the next `limit` accounts after `after` have something that ended before `end` in no closed day.
     ///
     /// # Errors
@@ -120,7 +156,8 @@ impl Storage {
 
     /// Closes an account's days that end at `end`, the beginning of a day, or before. Nothing is closed while a generation is
     /// pending that was begun before `begun_before`: how far that must be after `end`, and how far in the past, says the head
-    /// of this file. Any number of processes may do so at once.
+    /// of this file. Any number of processes may do so at once. Each day is a transaction, so that an account with years to
+    /// close keeps nobody waiting. Whether this process has closed any.
     ///
     /// # Errors
     /// The database's.
@@ -130,15 +167,25 @@ impl Storage {
         end: Day,
         begun_before: Timestamp,
     ) -> Result<bool, Error> {
-        let end_ms = end.starts_at().unix_ms();
-        let values: [Value; 3] = [account_id.0.into(), end_ms.into(), begun_before.unix_ms().into()];
-        let statement = Statement::from_sql_and_values(self.db.backend(), CLOSE, values);
-        // The first time it goes over all that there is.
-        let transaction = self.db.begin().await?;
-        self.db.without_timeout(&transaction).await?;
-        let written = transaction.execute_raw(statement).await?.rows_affected();
-        transaction.commit().await?;
-        Ok(written > 0)
+        let (mut closed, mut tried) = (false, None);
+        while let Some(day) = self.first_open_day(account_id).await?.filter(|day| *day < end) {
+            // Neither this nor another process could close it: something is pending.
+            if tried == Some(day) {
+                break;
+            }
+            let end_ms = day.plus_days(1).starts_at().unix_ms();
+            let values: [Value; 3] = [account_id.0.into(), end_ms.into(), begun_before.unix_ms().into()];
+            let statement = Statement::from_sql_and_values(self.db.backend(), CLOSE, values);
+            closed |= self.db.background().execute_raw(statement).await?.rows_affected() > 0;
+            tried = Some(day);
+        }
+        Ok(closed)
+    }
+
+    async fn first_open_day(&self, account_id: AccountId) -> Result<Option<Day>, Error> {
+        let statement = Statement::from_sql_and_values(self.db.backend(), FIRST_OPEN, [account_id.0.into()]);
+        let Some(row) = self.db.reader().query_one_raw(statement).await? else { return Ok(None) };
+        Ok(Some(Day::of(Timestamp::from_unix_ms(row.try_get("", "completed_at_ms")?))))
     }
 }
 

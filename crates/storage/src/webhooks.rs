@@ -4,9 +4,11 @@
 //! claimed for every attempt; what came of that is written only while the claim is still its own.
 
 mod attempts;
+mod due;
 mod endpoints;
 mod fan_out;
 
-pub use attempts::{AttemptOutcome, ClaimedDelivery, DeliveryRecord, DeliveryStatus, DueDelivery};
+pub use attempts::{AttemptOutcome, DeliveryRecord, DeliveryStatus};
+pub use due::{ClaimedDelivery, DueDelivery, Lane};
 pub use endpoints::{EndpointRecord, NewEndpoint};
 pub use fan_out::{EventRecord, NewDelivery, NewsRecord};

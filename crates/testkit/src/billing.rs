@@ -61,6 +61,7 @@ impl Service {
             left -= step;
             self.hear_and_bill().await;
             self.app.recover().await.expect("the database answers");
+            self.app.finish_erasures().await.expect("the database answers");
         }
     }
 

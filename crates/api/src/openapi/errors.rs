@@ -71,7 +71,12 @@ const CASES: [ErrorCase; 21] = [
         "Another request was made with this `Idempotency-Key`.",
         "another request was made with this Idempotency-Key",
     ),
-    case(409, "not_cancellable", "The generation has ended already.", "the generation has ended already"),
+    case(
+        409,
+        "not_cancellable",
+        "The generation has ended already, or some of its text has been told.",
+        "the generation has ended already, or some of its text has been told",
+    ),
     case(
         409,
         "canceled",
@@ -118,7 +123,7 @@ const CASES: [ErrorCase; 21] = [
     case(
         503,
         "overloaded",
-        "We cannot take it now; see `Retry-After`.",
+        "We cannot take it now, or were stopped meanwhile; see `Retry-After`. Without that, see what became of the generation first.",
         "the service cannot take this now; try again shortly",
     ),
     case(

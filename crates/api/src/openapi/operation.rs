@@ -165,6 +165,11 @@ impl Operation {
         json!({ "$ref": format!("#/components/schemas/{name}") })
     }
 
+    /// Whether it takes parameters of the query.
+    pub(crate) fn has_query(&self) -> bool {
+        self.parameters.iter().any(|parameter| parameter["in"] == "query")
+    }
+
     /// The schemas that it refers to, by their names.
     pub(super) fn take_schemas(&mut self) -> Vec<(String, RefOr<Schema>)> {
         std::mem::take(&mut self.schemas)

@@ -4,7 +4,7 @@ mod cookie;
 
 use crate::{
     error::ApiError,
-    extract::{JsonObject, bearer},
+    extract::{JsonObject, NoBody, add_wrong, bearer},
     openapi::{Id, Operation},
 };
 use app::{App, Error, SignedIn};
@@ -48,7 +48,11 @@ pub(crate) async fn register(
     State(app): State<App>,
     JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
-    let [email, password, name] = texts(&body, ["email", "password", "name"])?;
+    let ([email, password, name], mut wrong) = read_texts(&body, ["email", "password", "name"]);
+    if !wrong.is_empty() {
+        add_wrong(&mut wrong, App::wrong_registration(email, password, name));
+        return Err(ApiError::validation(wrong));
+    }
     let signed_in = app.register(email, password, name).await?;
     Ok(answer(&app, StatusCode::CREATED, signed_in))
 }
@@ -68,10 +72,11 @@ pub(crate) async fn telegram(
     JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
     let signed_in = app.log_in_by_telegram(&body).await?;
-    Ok(answer(&app, StatusCode::OK, signed_in))
+    let status = if signed_in.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(answer(&app, status, signed_in))
 }
 
-pub(crate) async fn refresh(State(app): State<App>, headers: HeaderMap) -> Response {
+pub(crate) async fn refresh(State(app): State<App>, headers: HeaderMap, _: NoBody) -> Response {
     match app.refresh(cookie::read(&headers).unwrap_or_default()).await {
         Ok(signed_in) => answer(&app, StatusCode::OK, signed_in),
         // What is good for nothing need not be sent again.
@@ -80,7 +85,11 @@ pub(crate) async fn refresh(State(app): State<App>, headers: HeaderMap) -> Respo
     }
 }
 
-pub(crate) async fn log_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn log_out(
+    State(app): State<App>,
+    headers: HeaderMap,
+    _: NoBody,
+) -> Result<Response, ApiError> {
     app.log_out(cookie::read(&headers), bearer(&headers)).await?;
     Ok(without_cookie(&app, StatusCode::NO_CONTENT))
 }
@@ -121,27 +130,36 @@ fn texts<'a, const N: usize>(
     body: &'a Map<String, Value>,
     names: [&str; N],
 ) -> Result<[&'a str; N], ApiError> {
+    let (texts, wrong) = read_texts(body, names);
+    if wrong.is_empty() { Ok(texts) } else { Err(ApiError::validation(wrong)) }
+}
+
+/// The strings of a body, empty where they are missing, and what is wrong with it.
+fn read_texts<'a, const N: usize>(
+    body: &'a Map<String, Value>,
+    names: [&str; N],
+) -> ([&'a str; N], Vec<FieldError>) {
     let unknown = body.keys().filter(|name| !names.contains(&name.as_str()));
     let mut errors: Vec<_> =
         unknown.map(|name| FieldError::new(name, "is no field of this request").allowing(names)).collect();
     let texts = names.map(|name| body.get(name).and_then(Value::as_str));
     let missing = names.iter().zip(texts).filter(|(_, text)| text.is_none());
     errors.extend(missing.map(|(name, _)| FieldError::new(*name, "must be a string")));
-    if errors.is_empty() {
-        Ok(texts.map(Option::unwrap_or_default))
-    } else {
-        Err(ApiError::validation(errors))
-    }
+    (texts.map(Option::unwrap_or_default), errors)
 }
 
 const COOKIE: &str = "The refresh token comes as the cookie `neuralbox_refresh`, for these routes alone.";
 
 fn signing_in(summary: &'static str, status: u16) -> Operation {
+    signed_in(Operation::new(summary), status)
+}
+
+fn signed_in(operation: Operation, status: u16) -> Operation {
     let example = json!({
         "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…", "token_type": "bearer", "expires_in": 900,
         "user": { "id": 41, "name": "Ann", "plan": "free", "token_balance": 50 },
     });
-    Operation::new(summary).answers::<SignedInBody>(status, COOKIE, example)
+    operation.answers::<SignedInBody>(status, COOKIE, example)
 }
 
 fn strings(names: &[&str]) -> Value {
@@ -174,7 +192,7 @@ pub(crate) fn telegram_operation() -> Operation {
         "id": 42, "first_name": "Ann", "username": "ann", "auth_date": 1_795_305_600,
         "hash": "a0747dc5e7c6607fb80d06891e2b456933cc8885f3f48e30b45332428f7d9d5e",
     });
-    signing_in("Sign in by Telegram", 200)
+    signed_in(signing_in("Sign in by Telegram", 200), 201)
         .about("Takes what Telegram's login widget gives, all of it and as it is; good for a day. Opens an account for who has none.")
         .json_body(schema, example)
         .refuses(&["not_authenticated", "not_found"])
@@ -182,10 +200,17 @@ pub(crate) fn telegram_operation() -> Operation {
 
 pub(crate) fn refresh_operation() -> Operation {
     signing_in("Refresh a sign-in", 200)
-        .about("A refresh token is good once. One that comes a second time ends the whole sign-in.")
-        .refuses(&["not_authenticated"])
+        .about(
+            "A refresh token is good once. One that comes a second time ends the whole sign-in. Of several requests at once one \
+             gets the next token; the others are refused, and the sign-in goes on.",
+        )
+        .refuses(&["bad_request", "not_authenticated", "payload_too_large", "validation_error"])
 }
 
 pub(crate) fn log_out_operation() -> Operation {
-    Operation::new("Sign out").answers_nothing(204, "The sign-in is over.")
+    Operation::new("Sign out").answers_nothing(204, "The sign-in is over.").refuses(&[
+        "bad_request",
+        "payload_too_large",
+        "validation_error",
+    ])
 }

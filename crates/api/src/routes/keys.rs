@@ -2,9 +2,9 @@
 
 use crate::{
     error::ApiError,
-    extract::{Authenticated, JsonObject, PathName},
+    extract::{Authenticated, JsonObject, PathName, add_wrong},
     openapi::{Id, Operation, Time},
-    wire::List,
+    wire::{List, NO_STORE},
 };
 use app::{App, CreateKey, CreatedKey, KeyRecord};
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
@@ -80,8 +80,8 @@ pub(crate) async fn create(
     Authenticated(caller): Authenticated,
     JsonObject(body): JsonObject,
 ) -> Result<impl IntoResponse, ApiError> {
-    let created = app.create_key_by(&caller, read(&body)?).await?;
-    Ok((StatusCode::CREATED, Json(CreatedBody::from(created))))
+    let created = app.create_key_by(&caller, read(&app, &body)?).await?;
+    Ok((StatusCode::CREATED, NO_STORE, Json(CreatedBody::from(created))))
 }
 
 pub(crate) async fn revoke(
@@ -95,7 +95,7 @@ pub(crate) async fn revoke(
 }
 
 /// Reads what a key is to be; what its values may be is for the use-case to say.
-fn read(body: &Map<String, Value>) -> Result<CreateKey, ApiError> {
+fn read(app: &App, body: &Map<String, Value>) -> Result<CreateKey, ApiError> {
     let mut errors = Vec::new();
     for name in body.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
         errors.push(FieldError::new(name, "is no field of this request").allowing(FIELDS));
@@ -118,7 +118,11 @@ fn read(body: &Map<String, Value>) -> Result<CreateKey, ApiError> {
             errors.push(FieldError::new("expires_at", "must be a time such as 2026-12-01T12:00:00Z"));
         }
     }
-    if errors.is_empty() { Ok(request) } else { Err(ApiError::validation(errors)) }
+    if errors.is_empty() {
+        return Ok(request);
+    }
+    add_wrong(&mut errors, app.wrong_key(&request));
+    Err(ApiError::validation(errors))
 }
 
 pub(crate) fn list_operation() -> Operation {

@@ -46,7 +46,7 @@ async fn generate<T: IntoResponse>(
 fn answer(id: GenerationId, marks: Marks, told: Result<impl IntoResponse, ApiError>) -> Response {
     let mut response = match told {
         Ok(told) => (generation_header(id), told).into_response(),
-        Err(error) => error.into_response(),
+        Err(error) => marks.on_error(error).into_response(),
     };
     marks.put_on(&mut response);
     response
@@ -61,5 +61,5 @@ fn file_of(finished: &Finished) -> Result<&str, ApiError> {
 /// What stands in the way of a file that was made and charged. It may pass, and is at its own address then.
 fn unread(error: Error, id: GenerationId) -> ApiError {
     tracing::warn!(generation_id = id.0, %error, "the file of a generation cannot be read");
-    Error::OutcomeUnknown.into()
+    ApiError::from(Error::OutcomeUnknown).of_generation(id)
 }

@@ -21,8 +21,11 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 const DEFAULT_MODEL: &str = "whisper";
-const PARTS: Parts =
-    Parts { file: "audio", expected: Expected::Recording, texts: &["model", "language", "diarize"] };
+const PARTS: Parts = Parts {
+    file: "audio",
+    expected: Expected::Recording,
+    texts: &["model", "language", "diarize", "webhook_url"],
+};
 
 pub(crate) async fn create(
     State(app): State<App>,
@@ -41,8 +44,8 @@ pub(crate) async fn create(
     let Form { file: audio, texts, mut wrong } =
         form::read_all(&app, limits, &headers, multipart, PARTS, admit).await?;
     let mut params = Map::new();
-    if let Some(language) = texts.get("language") {
-        params.insert("language".to_owned(), Value::String(language.clone()));
+    for name in ["language", "webhook_url"] {
+        params.extend(texts.get(name).map(|text| (name.to_owned(), Value::String(text.clone()))));
     }
     if let Some(text) = texts.get("diarize") {
         // What is neither true nor false is for the model to refuse, as a word.
@@ -51,7 +54,7 @@ pub(crate) async fn create(
     }
     let model = texts.get("model").cloned().unwrap_or_else(|| DEFAULT_MODEL.to_owned());
     if !wrong.is_empty() {
-        wrong.extend(app.wrong_beside_recording(&model, &params)?);
+        wrong.extend(app.wrong_beside_recording(&model, params)?);
         return Err(ApiError::validation(wrong));
     }
     let request = GenerateRequest { audio, ..GenerateRequest::new(model, params) };
@@ -66,6 +69,7 @@ pub(crate) fn operation() -> Operation {
         "model": { "type": "string", "default": DEFAULT_MODEL },
         "language": { "type": "string" },
         "diarize": { "type": "boolean", "description": "elevenlabs-scribe only." },
+        "webhook_url": { "type": "string", "format": "uri", "maxLength": 2048 },
     }});
     Operation::new("Have speech written down")
         .about("Parts may come in any order.")

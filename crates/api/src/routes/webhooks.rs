@@ -4,9 +4,9 @@ pub(crate) mod deliveries;
 
 use crate::{
     error::ApiError,
-    extract::{Authenticated, JsonObject, PathName},
+    extract::{Authenticated, JsonObject, NoBody, PathName},
     openapi::{Id, Operation, Time},
-    wire::List,
+    wire::{List, NO_STORE},
 };
 use app::{App, CreateEndpoint, CreatedEndpoint, EndpointRecord};
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
@@ -91,7 +91,7 @@ pub(crate) async fn create(
     JsonObject(body): JsonObject,
 ) -> Result<impl IntoResponse, ApiError> {
     let created = app.create_endpoint(&caller, read(&body)?).await?;
-    Ok((StatusCode::CREATED, Json(CreatedBody::from(created))))
+    Ok((StatusCode::CREATED, NO_STORE, Json(CreatedBody::from(created))))
 }
 
 pub(crate) async fn show(
@@ -125,15 +125,17 @@ pub(crate) async fn rotate(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     PathName(id): PathName,
+    _: NoBody,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(Json(CreatedBody::from(app.rotate_endpoint(&caller, read_id(&id)?).await?)))
+    let rotated = app.rotate_endpoint(&caller, read_id(&id)?).await?;
+    Ok((NO_STORE, Json(CreatedBody::from(rotated))))
 }
 
 pub(crate) async fn secret(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(Json(SecretBody { secret: app.own_webhook_secret(&caller)? }))
+    Ok((NO_STORE, Json(SecretBody { secret: app.own_webhook_secret(&caller)? })))
 }
 
 /// What is no number is no endpoint's id.

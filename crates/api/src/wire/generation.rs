@@ -24,8 +24,11 @@ pub(crate) struct GenerationBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     /// 0 to 100, when the vendor tells it.
     progress: Option<i64>,
-    /// NeuralBox tokens; 0 unless completed.
+    /// NeuralBox tokens; 0 unless completed. What was given back of them later stands in `tokens_refunded`.
     tokens_spent: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    /// NeuralBox tokens that came back after it had completed; there only where some did.
+    tokens_refunded: Option<i64>,
     processing_ms: Option<i64>,
     /// `width`, `height`, `duration`, `seed`, `format`, `usage`, `upstream_model`, as they apply.
     #[schema(value_type = Object)]
@@ -52,6 +55,7 @@ impl GenerationBody {
             error_code: None,
             progress: None,
             tokens_spent: 0,
+            tokens_refunded: None,
             processing_ms: None,
             result_metadata: json!({}),
             balance_remaining: running.start.balance_tokens,
@@ -74,6 +78,7 @@ impl From<&Finished> for GenerationBody {
             error: None,
             error_code: None,
             tokens_spent: finished.tokens_spent,
+            tokens_refunded: None,
             processing_ms: Some(finished.completed_at.ms_since(finished.created_at)),
             result_metadata: finished.metadata.clone(),
             balance_remaining: finished.balance_tokens,
@@ -106,6 +111,7 @@ impl From<GenerationView> for GenerationBody {
                 GenerationStatus::Completed => record.price_tokens,
                 GenerationStatus::Pending | GenerationStatus::Failed => 0,
             },
+            tokens_refunded: record.refunded_tokens,
             processing_ms: record.completed_at.map(|at| at.ms_since(record.created_at)),
             result_metadata: metadata,
             balance_remaining: balance_tokens,

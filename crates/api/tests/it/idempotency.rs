@@ -325,6 +325,7 @@ async fn a_repeat_outlives_the_process_that_began(database: TestDatabase) {
     };
     let (repeat, ()) = tokio::join!(repeat, end);
     refused(&repeat, 503, "overloaded");
+    assert_eq!(repeat.header("retry-after"), None, "{repeat:?}");
     assert!(is_replay(&repeat));
     drop(dying);
     let again = named(&service, "/generate", &account.key, "b", &body).await;

@@ -14,6 +14,7 @@ testkit::on_each_database!(
     a_budget_is_of_a_calendar_month,
     a_key_ends,
     a_key_was_last_used,
+    a_limited_key_minds_no_subscription,
 );
 
 async fn revoke(service: &Service, key: &str, id: &Value) -> Reply {
@@ -103,6 +104,7 @@ async fn what_a_key_may_not_be_is_told_field_by_field() {
         (json!({ "name": "a", "expires_at": "2026-11-22T00:00:00Z" }), vec!["expires_at"]),
         (json!({ "name": "a", "expires_at": "2026-12-24" }), vec!["expires_at"]),
         (json!({ "name": "a", "budget": 7 }), vec!["budget"]),
+        (json!({ "monthly_budget": 0, "budget": 7 }), vec!["budget", "name", "monthly_budget"]),
         (json!({ "name": "a\0" }), vec!["name"]),
     ] {
         wrong_fields(&service.post("/keys", &account.key, &body).await, &fields);
@@ -185,6 +187,7 @@ async fn a_key_ends(database: TestDatabase) {
     let made = service.post("/keys", &account.key, &body).await.expect(201);
     let key = made["key"].as_str().unwrap();
     let answer = service.generate(key, "gpt-5", "hello").await.expect(200);
+    assert_eq!(keys(&service, &account.key).await[1]["expires_at"], "2026-11-22T00:00:02Z");
     service.clock.advance_ms(1_999);
     service.get("/balance", key).await.expect(200);
     // A key is believed for a while, but not past its end.
@@ -197,7 +200,7 @@ async fn a_key_ends(database: TestDatabase) {
         refused(&reply, 401, "not_authenticated");
         assert_eq!(reply.header("ratelimit-limit"), None);
     }
-    assert_eq!(keys(&service, &account.key).await[1]["expires_at"], "2026-11-22T00:00:02Z");
+    assert_eq!(keys(&service, &account.key).await.len(), 1, "it is no valid key any more");
     assert_eq!(service.calls().await, 1);
 }
 
@@ -218,4 +221,21 @@ async fn a_key_was_last_used(database: TestDatabase) {
     assert_eq!(used().await, "2026-11-22T00:00:01.500Z");
     service.app.sign_off().await;
     assert_eq!(used().await, "2026-11-22T00:00:10Z");
+}
+
+async fn a_limited_key_minds_no_subscription(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("free", 0).await;
+    service.subscribe(&account, "vip", "yookassa").await;
+    service.clock.advance_ms(5_000);
+    let limited = Account { key: budgeted(&service, &account, 10).await, ..account.clone() };
+    refused(&service.order_plan(&limited, "elite", "yookassa").await, 403, "limited_key");
+    refused(&service.cancel_subscription(&limited).await, 403, "limited_key");
+    refused(
+        &service.post("/billing/subscription/resume", &limited.key, &json!({})).await,
+        403,
+        "limited_key",
+    );
+    assert_eq!(service.subscription(&limited).await.expect(200)["cancel_at_end"], false);
+    assert_eq!(service.cancel_subscription(&account).await.status, 204);
 }

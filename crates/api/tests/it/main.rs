@@ -6,11 +6,13 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod all_at_once;
 mod auth;
 mod bad_requests;
 mod billing;
 mod callbacks;
 mod catalog;
+mod cors;
 mod failing;
 mod files;
 mod generate;
@@ -19,6 +21,7 @@ mod inputs;
 mod jobs;
 mod keys;
 mod limits;
+mod limits_http;
 mod media;
 mod media_failing;
 mod metrics;

@@ -159,7 +159,7 @@ async fn the_list_of_models_can_be_filtered() {
     check("?provider=replicate", |row| row.provider == "replicate").await;
     check("?category=image&provider=openai", |row| row.category == "image" && row.provider == "openai").await;
     check("?category=stt&provider=luma", |_| false).await;
-    let categories = json!(["image", "music", "stt", "text", "tool", "tts", "video"]);
+    let categories = json!(["text", "image", "video", "music", "tts", "stt", "tool"]);
     let reply = service.get("/models?category=poetry", "").await;
     assert_eq!(wrong_fields(&reply, &["category"]), [categories]);
     wrong_fields(&service.get("/models?provider=acme&category=x", "").await, &["category", "provider"]);

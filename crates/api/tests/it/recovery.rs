@@ -1,6 +1,7 @@
 //! What becomes of holds when the process that took them is gone, or goes.
 
 use crate::{ended, refused};
+use futures_util::future::join_all;
 use serde_json::json;
 use std::time::Duration;
 use testkit::{Account, RawServer, Service, Setup, TestDatabase, Then, eventually, plain};
@@ -11,6 +12,7 @@ testkit::on_each_database!(
     what_does_not_finish_before_the_end_is_given_back,
     what_finishes_before_the_end_is_charged,
     what_is_not_fetched_before_the_end_goes_on_as_a_job,
+    a_process_that_was_taken_for_dead_takes_one_new_name,
 );
 
 /// Lets 10 s pass, in which the living say that they live, and recovers. Gives how many holds were released.
@@ -39,6 +41,7 @@ async fn a_silent_process_loses_its_holds_once(database: TestDatabase) {
     assert_eq!(service.balance(&account.key).await, 10);
     let record = service.get(&format!("/generate/{id}"), &account.key).await.expect(200);
     assert_eq!((&record["status"], &record["tokens_spent"]), (&json!("failed"), &json!(0)));
+    assert_eq!(record["error_code"], "overloaded", "{record}");
     let report = service.assert_verifies().await;
     assert_eq!(report.open_holds, 0);
 
@@ -48,6 +51,7 @@ async fn a_silent_process_loses_its_holds_once(database: TestDatabase) {
         last = events.next().await.unwrap();
     }
     assert_eq!(last["type"], "error", "{last}");
+    assert_eq!((&last["error"], &last["message"]), (&json!("overloaded"), &record["error"]), "{last}");
     assert_eq!(service.balance(&account.key).await, 10);
     assert_eq!(service.get(&format!("/generate/{id}"), &account.key).await.expect(200), record);
     assert_eq!(service.assert_verifies().await.entries, report.entries);
@@ -125,4 +129,24 @@ async fn what_is_not_fetched_before_the_end_goes_on_as_a_job(database: TestDatab
     assert!(survivor.is_job(&account, &begun["id"]).await);
     assert_eq!(survivor.app.recover().await.unwrap().released_holds, 0);
     assert_eq!(survivor.generation(&account.key, &begun["id"]).await["status"], "pending");
+}
+
+async fn a_process_that_was_taken_for_dead_takes_one_new_name(database: TestDatabase) {
+    let service = &Service::start(&database).await;
+    let account = service.account("vip", 0).await;
+    service.clock.advance_ms(30_000);
+    database.execute("UPDATE nodes SET status = 'dead'").await.unwrap();
+    let beats = join_all((0..8).map(|_| service.app.heartbeat()));
+    let asked = join_all((0..8).map(|_| service.generate(&account.key, "gpt-5", "hello")));
+    let (beats, asked) = tokio::join!(beats, asked);
+    assert!(beats.iter().all(Result::is_ok), "{beats:?}");
+    for reply in asked {
+        reply.expect(200);
+    }
+    let auditor = database.auditor().await;
+    let alive = auditor.read("nodes WHERE status = 'alive'", &["id"]).await;
+    assert_eq!(alive.len(), 1, "{alive:?}");
+    let names = auditor.read("generations GROUP BY node_id", &["node_id"]).await;
+    assert_eq!(names, alive);
+    service.assert_verifies().await;
 }

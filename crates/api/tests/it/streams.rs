@@ -4,13 +4,15 @@ use crate::{ended, eventually, refused, wrong_fields};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::{Service, TestDatabase};
+use testkit::{Reply, Service, TestDatabase, send};
 
 testkit::on_each_database!(
     events_come_in_order_and_the_end_after_the_charge,
     a_listener_that_leaves_changes_nothing,
     a_client_that_leaves_before_its_answer_changes_nothing,
     what_is_refused_before_the_hold_is_an_ordinary_error,
+    a_text_is_taken_back_before_it_is_told,
+    a_text_that_is_told_is_not_taken_back,
 );
 
 async fn events_come_in_order_and_the_end_after_the_charge(database: TestDatabase) {
@@ -100,4 +102,39 @@ async fn what_is_refused_before_the_hold_is_an_ordinary_error(database: TestData
     let body = json!({ "model": "dall-e-3", "prompt": "a boat", "stream": true });
     wrong_fields(&service.post("/generate", &account.key, &body).await, &["stream"]);
     assert_eq!((service.calls().await, service.balance(&account.key).await), (0, 1));
+}
+
+async fn cancel(service: &Service, key: &str, id: &Value) -> Reply {
+    send(service.request(Method::DELETE, &format!("/api/v2/generate/{id}"), key)).await
+}
+
+async fn a_text_is_taken_back_before_it_is_told(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account_with(10).await;
+    let mut events = service.stream(&account.key, "gpt-5", "[[delay:60000]] Tell me of the sea.").await;
+    let id = events.next().await.unwrap()["id"].clone();
+    let canceled = cancel(&service, &account.key, &id).await.expect(200);
+    assert_eq!((&canceled["status"], &canceled["error_code"]), (&json!("failed"), &json!("canceled")));
+    let error = events.next().await.unwrap();
+    assert_eq!((&error["type"], &error["error"]), (&json!("error"), &json!("canceled")));
+    assert_eq!(events.next().await, Some(json!("[DONE]")));
+    assert_eq!(service.balance(&account.key).await, 10);
+    refused(&cancel(&service, &account.key, &id).await, 409, "not_cancellable");
+    service.assert_verifies().await;
+}
+
+/// Otherwise it would be had for nothing.
+async fn a_text_that_is_told_is_not_taken_back(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let elsewhere = service.another(&database).await;
+    let account = service.account_with(10).await;
+    let mut events = service.stream(&account.key, "gpt-5", "Tell me of the sea.").await;
+    let id = events.next().await.unwrap()["id"].clone();
+    // Another process cannot know how much has been told.
+    refused(&cancel(&elsewhere, &account.key, &id).await, 409, "not_cancellable");
+    assert_eq!(events.next().await.unwrap()["type"], "content_delta");
+    refused(&cancel(&service, &account.key, &id).await, 409, "not_cancellable");
+    while events.next().await != Some(json!("[DONE]")) {}
+    assert_eq!(service.balance(&account.key).await, 8);
+    service.assert_verifies().await;
 }

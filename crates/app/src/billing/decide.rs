@@ -15,6 +15,11 @@ use storage::BillingWrite;
 
 impl App {
     pub(super) async fn decide_payment(&self, payment: Payment) -> Result<Payment, Error> {
+        let account = self.storage().account(payment.account_id).await?;
+        if account.is_none_or(|account| account.erased_at.is_some()) {
+            // Nobody can have what it buys any more.
+            return self.return_payment(payment).await;
+        }
         match payment.kind {
             PaymentKind::Package => self.decide_package(payment).await,
             PaymentKind::Subscription => self.decide_start(payment).await,

@@ -166,15 +166,16 @@ impl App {
     pub fn wrong_beside_recording(
         &self,
         slug: &str,
-        params: &Map<String, Value>,
+        mut params: Map<String, Value>,
     ) -> Result<Vec<FieldError>, Error> {
         let model = self.model(slug)?;
         check_way(model, true)?;
-        let wrong = match model.read_params(params, Purpose::Generate) {
+        let webhook_url = self.take_webhook_url(&mut params);
+        let wrong = match model.read_params(&params, Purpose::Generate) {
             Ok(params) => self.inner.provider.check(&MediaCall::new(model, GenerationId(0), params, 0)).err(),
             Err(wrong) => Some(wrong),
         };
-        Ok(wrong.unwrap_or_default())
+        Ok(wrong.into_iter().flatten().chain(webhook_url.err()).collect())
     }
 
     /// Whether the caller's plan covers the model, and it can be used now.

@@ -1,5 +1,6 @@
 //! Listening to a generation.
 
+use super::in_flight::TakeBack;
 use crate::{Error, FailedGeneration, GenerationView, Replay, room::Place};
 use domain::{id::GenerationId, ledger::RateState, time::Timestamp};
 use serde_json::{Value, json};
@@ -103,18 +104,24 @@ pub struct Running {
     pub replay: Option<Replay>,
     pub(super) progress: watch::Receiver<Progress>,
     pub(super) read_bytes: usize,
+    /// Whether it may be taken back; `None` for a repeat, which is told only what has ended.
+    pub(super) take_back: Option<Arc<TakeBack>>,
     /// Among the streams that its account reads.
     pub(super) _place: Option<Place>,
 }
 
 impl Running {
-    /// The text that came since the last call; waits for some. `None` once the generation has ended and all was read.
+    /// The text that came since the last call; waits for some. `None` once the generation has ended and all was read, or has
+    /// been taken back.
     pub async fn next_delta(&mut self) -> Option<String> {
         let read_bytes = self.read_bytes;
         let has_more = |progress: &Progress| progress.text.len() > read_bytes || progress.end.is_some();
         let progress = self.progress.wait_for(has_more).await.ok()?;
         let delta = progress.text.get(read_bytes..).filter(|delta| !delta.is_empty())?.to_owned();
         drop(progress);
+        if self.take_back.as_ref().is_some_and(|take_back| !take_back.tell()) {
+            return None;
+        }
         self.read_bytes += delta.len();
         Some(delta)
     }

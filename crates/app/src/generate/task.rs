@@ -1,6 +1,7 @@
 //! The task behind one generation.
 
 use super::{
+    in_flight::TakeBack,
     order::{Order, Work},
     running::{Begun, Finished, Progress, Start},
 };
@@ -12,7 +13,7 @@ use crate::{
 };
 use domain::{
     catalog::Measured,
-    id::GenerationId,
+    id::{GenerationId, NodeId},
     ledger::{HoldRequest, Refusal, Resolution},
     media::{Job, Made, MediaCall, Product},
     params::Params,
@@ -39,14 +40,23 @@ enum Called {
 
 impl App {
     /// Holds, calls, settles, and tells the listeners how far it is.
-    pub(super) async fn carry_out(&self, mut order: Order, listeners: &watch::Sender<Progress>) {
+    pub(super) async fn carry_out(
+        &self,
+        mut order: Order,
+        listeners: &watch::Sender<Progress>,
+        take_back: &TakeBack,
+    ) {
         let model_slug = order.model_slug.clone();
         let end = match self.take_hold(&mut order).await {
-            Ok(Some((hold, created_at))) => {
+            Ok(Some((hold, created_at, node_id))) => {
                 let rate = hold.rate().state(order.limits, self.clock().now());
                 let start = Start { created_at, balance_tokens: hold.balance_tokens(), rate };
                 listeners.send_modify(|progress| progress.begun = Some(Begun::Held(start)));
-                match self.call_vendor(&order, created_at, listeners).await {
+                let called = match self.check_node(node_id).await {
+                    Ok(()) => self.call_vendor(&order, created_at, listeners, take_back).await,
+                    Err(error) => Called::Ended(Err(error.into())),
+                };
+                match called {
                     Called::Ended(result) => self.settle(order, hold, created_at, result).await,
                     Called::Job => {
                         hold.leave_to_job();
@@ -72,9 +82,11 @@ impl App {
         listeners.send_modify(|progress| progress.end = Some(end));
     }
 
-    /// Holds the price; `None` when the order's name says that it was carried out before.
-    async fn take_hold(&self, order: &mut Order) -> Result<Option<(Hold, Timestamp)>, Error> {
+    /// Holds the price, and says when and under which process's name; `None` when the order's name says that it was carried out
+    /// before.
+    async fn take_hold(&self, order: &mut Order) -> Result<Option<(Hold, Timestamp, NodeId)>, Error> {
         let created_at = self.clock().now();
+        let node_id = self.living_node_id().await?;
         let request = HoldRequest {
             account_id: order.account_id,
             generation_id: order.generation_id,
@@ -82,7 +94,7 @@ impl App {
             model_slug: order.model_slug.clone(),
             category: order.category,
             key_id: order.key_id,
-            node_id: self.living_node_id().await?,
+            node_id,
             created_at,
             deadline_at: created_at.plus_ms(order.timeout_ms + CALL_GRACE_MS),
             limits: order.limits,
@@ -102,12 +114,14 @@ impl App {
         let hold = match held {
             Ok(hold) => hold,
             Err(LedgerError::Bound(_)) => return Ok(None),
+            // It was erased after the caller had been let in.
+            Err(LedgerError::Refused(Refusal::UnknownAccount)) => return Err(Error::NotAuthenticated),
             Err(error) => return Err(error.into()),
         };
         if let Some(reserved) = order.reserved.take() {
             reserved.entered();
         }
-        Ok(Some((hold, created_at)))
+        Ok(Some((hold, created_at, node_id)))
     }
 
     async fn call_vendor(
@@ -115,13 +129,19 @@ impl App {
         order: &Order,
         created_at: Timestamp,
         listeners: &watch::Sender<Progress>,
+        take_back: &TakeBack,
     ) -> Called {
         match &order.work {
             Work::Chat(call) => {
                 let mut on_delta =
                     |delta: &str| listeners.send_modify(|progress| progress.text.push_str(delta));
                 let asking = in_time(call.timeout_ms, self.inner.provider.call(call, &mut on_delta));
-                let answer = self.ask_vendor(order, asking).await;
+                // What goes on as a job is stopped by its own means.
+                let answer = tokio::select! {
+                    biased;
+                    answer = self.ask_vendor(order, asking) => answer,
+                    () = take_back.stopped() => Err(Error::Canceled.into()),
+                };
                 Called::Ended(answer.map(|answer| self.completion(order, answer)))
             }
             Work::Media(prepared) => self.make(order, prepared, created_at).await,

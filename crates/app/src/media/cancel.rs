@@ -1,19 +1,49 @@
 //! Ending a generation before it is done.
 
-use crate::{App, Caller, Error, GenerationView};
+use crate::{App, Caller, Error, GenerationView, generate::TakeBack};
 use domain::{
+    catalog::Category,
     id::{AccountId, GenerationId},
     media::{JobState, MediaCall},
 };
 use storage::GenerationStatus;
 
 impl App {
-    /// Cancels a pending generation of the caller's: its hold goes back, and its vendor is asked to stop where it can.
+    /// Cancels a pending generation of the caller's: its hold goes back, and its vendor is asked to stop where it can. A text
+    /// of which any part has been told is not taken back: it would have been had for nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::NotCancellable`] when it has ended.
+    /// [`Error::NotFound`], [`Error::NotCancellable`] when it has ended, when some of its text has been told, and when its text
+    /// is under way in another process, where that may be so.
     pub async fn cancel(&self, caller: &Caller, id: GenerationId) -> Result<GenerationView, Error> {
-        self.end_pending(caller, id, &Error::Canceled).await
+        let view = self.generation(caller, id).await?;
+        match self.inner.in_flight.take_back(id) {
+            Some(take_back) => self.take_back(caller, view, &take_back).await,
+            None if self.is_text(&view.record.model_slug) => Err(Error::NotCancellable),
+            None => self.end_pending(caller, id, &Error::Canceled).await,
+        }
+    }
+
+    /// Cancels a generation that this process works on.
+    async fn take_back(
+        &self,
+        caller: &Caller,
+        view: GenerationView,
+        take_back: &TakeBack,
+    ) -> Result<GenerationView, Error> {
+        if !take_back.take_back() {
+            return Err(Error::NotCancellable);
+        }
+        let ended = self.end_pending(caller, view.record.id, &Error::Canceled).await;
+        match &ended {
+            Ok(_) => take_back.stop(),
+            Err(_) => take_back.undo(),
+        }
+        ended
+    }
+
+    fn is_text(&self, model_slug: &str) -> bool {
+        self.catalog().model(model_slug).is_some_and(|model| model.category == Category::Text)
     }
 
     /// Ends a pending generation for `reason`, which its record says.

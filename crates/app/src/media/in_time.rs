@@ -42,7 +42,7 @@ impl App {
     }
 
     /// The caller's generation once it has completed, for a client that will not come back for it: what takes longer than
-    /// [`crate::AppSettings::file_wait_ms`] is canceled.
+    /// [`crate::AppSettings::file_wait_ms`] is canceled, unless this only repeats the request that began it.
     ///
     /// # Errors
     /// As [`Self::outcome`], and [`Error::TimedOut`].
@@ -51,15 +51,19 @@ impl App {
         caller: &Caller,
         running: Running,
     ) -> Result<Arc<Finished>, FailedGeneration> {
-        let id = running.id;
+        let (id, is_repeat) = (running.id, running.replay.is_some());
         let wait_ms = u64::try_from(self.inner.settings.file_wait_ms).unwrap_or_default();
         let wait = Duration::from_millis(wait_ms);
         if let Awaited::Finished(finished) = self.outcome(caller, running, Some(wait)).await? {
             return Ok(finished);
         }
+        let failed = |error| FailedGeneration { generation_id: Some(id), error };
+        // Who began it may wait for it still, in another process.
+        if is_repeat {
+            return Err(failed(Error::OutcomeUnknown));
+        }
         // Nobody waits any more where the process ends.
         let reason = if self.inner.tasks.is_closed() { Error::Overloaded } else { Error::TimedOut };
-        let failed = |error| FailedGeneration { generation_id: Some(id), error };
         let ended = match self.end_pending(caller, id, &reason).await {
             Ok(_) => return Err(failed(reason)),
             // It has just ended.

@@ -26,6 +26,20 @@ pub struct CreatedEndpoint {
     pub secret: String,
 }
 
+/// An endpoint's deliveries are counted so far, and can be paged through so far.
+pub const MAX_DELIVERIES_DEPTH: u64 = 10_000;
+
+/// A page of what was sent to an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveriesPage {
+    /// The deliveries, newest first.
+    pub deliveries: Vec<DeliveryRecord>,
+    /// How many there are on all pages, [`MAX_DELIVERIES_DEPTH`] at most.
+    pub total: u64,
+    /// Whether there are more than that.
+    pub is_capped: bool,
+}
+
 impl App {
     /// Names an address that the account's events are sent to.
     ///
@@ -126,7 +140,7 @@ impl App {
         Ok(self.webhook_secret(caller.account_id, None, 0))
     }
 
-    /// What was sent to one of the caller's endpoints, newest first, after the first `offset`; and how many there are.
+    /// What was sent to one of the caller's endpoints, newest first, after the first `offset`.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -136,9 +150,13 @@ impl App {
         id: EndpointId,
         offset: u64,
         limit: u64,
-    ) -> Result<(Vec<DeliveryRecord>, u64), Error> {
+    ) -> Result<DeliveriesPage, Error> {
         self.endpoint(caller, id).await?;
-        Ok(self.storage().deliveries(caller.account_id, id, offset, limit).await?)
+        let (account_id, storage) = (caller.account_id, self.storage());
+        let deliveries = storage.deliveries(account_id, id, offset, limit).await?;
+        let len = storage.deliveries_len(account_id, id, MAX_DELIVERIES_DEPTH + 1).await?;
+        let (total, is_capped) = (len.min(MAX_DELIVERIES_DEPTH), len > MAX_DELIVERIES_DEPTH);
+        Ok(DeliveriesPage { deliveries, total, is_capped })
     }
 
     /// Has something sent to an endpoint once more, whatever became of it, and whether or not the endpoint is disabled.

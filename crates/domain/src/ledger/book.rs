@@ -113,8 +113,8 @@ pub struct Loaded {
     pub key_uses: BTreeMap<(AccountId, KeyId), KeyUse>,
     /// What stands under the names that requests bear.
     pub bound: BTreeMap<(AccountId, String), Bound>,
-    /// NeuralBox tokens that the latest cycle brought, of accounts that hear of their generations.
-    pub allowances: BTreeMap<AccountId, i64>,
+    /// NeuralBox tokens that cycles brought, of those that run for accounts that hear of their generations.
+    pub allowances: BTreeMap<CycleId, i64>,
 }
 
 /// The part of the ledger that a batch of commands touches.
@@ -128,7 +128,7 @@ pub struct Book<Done> {
     key_uses: BTreeMap<(AccountId, KeyId), KeyUse>,
     used_keys: BTreeSet<(AccountId, KeyId)>,
     bound: BTreeMap<(AccountId, String), Bound>,
-    allowances: BTreeMap<AccountId, i64>,
+    allowances: BTreeMap<CycleId, i64>,
     notices: Vec<Notice>,
     new_holds: Vec<NewHold>,
     resolutions: Vec<SettledHold<Done>>,

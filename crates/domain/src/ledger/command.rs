@@ -287,7 +287,9 @@ pub enum Refusal {
     #[error("the generation was not charged")]
     NotCharged,
     /// All that the generation cost were plan tokens of a cycle that is over.
-    #[error("the generation cost plan tokens alone, whose cycle is over: they have expired, and do not come back")]
+    #[error(
+        "the generation cost plan tokens alone, whose cycle is over: they have expired, and do not come back"
+    )]
     ChargeExpired,
     /// The bucket is not as it was seen: look again.
     #[error("the account's tokens have moved meanwhile")]

@@ -52,6 +52,8 @@ pub struct Wallet {
     pub rate: RateWindows,
     /// Whether somebody hears what becomes of its generations.
     pub listens: bool,
+    /// Whether its person was erased: it takes no more holds.
+    pub is_closed: bool,
 }
 
 impl Wallet {
@@ -67,6 +69,7 @@ impl Wallet {
             cycle: None,
             rate: RateWindows::default(),
             listens: false,
+            is_closed: false,
         }
     }
 

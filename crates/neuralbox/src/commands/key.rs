@@ -4,20 +4,28 @@ use super::{
     Error,
     account::{find, operator_app},
     time::read_time,
+    trail::noted,
 };
-use crate::{cli::KeyCommand, output, settings::Settings};
-use app::{CreateKey, KeyRecord};
+use crate::{cli::KeyCommand, operator::Operator, output, settings::Settings};
+use app::{AuditNote, CreateKey, KeyRecord};
 use domain::id::KeyId;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-pub(crate) async fn run(settings: &Settings, command: KeyCommand) -> Result<ExitCode, Error> {
+pub(crate) async fn run(
+    settings: &Settings,
+    operator: &Operator,
+    command: KeyCommand,
+) -> Result<ExitCode, Error> {
     let app = operator_app(settings).await?;
     match command {
         KeyCommand::Create { account, name, monthly_budget, expires_at, json } => {
             let expires_at = expires_at.map(|time| read_time("--expires-at", &time)).transpose()?;
             let request = CreateKey { name, monthly_budget, expires_at };
-            let key = app.create_key(find(&app, &account).await?, request).await?;
+            let account_id = find(&app, &account).await?;
+            let note = operator.note_on(account_id, "key create", None)?;
+            let work = async { Ok(app.create_key(account_id, request).await?) };
+            let key = noted(&app, note, work, |key, note| of_key(note, key.id)).await?;
             let data = json!({ "id": key.id, "api_key": key.api_key });
             output::print(json, &data, || format!("key {}  {}  (shown this once)", key.id, key.api_key));
         }
@@ -28,11 +36,18 @@ pub(crate) async fn run(settings: &Settings, command: KeyCommand) -> Result<Exit
             output::print(json, &data, || keys.iter().map(line).collect::<Vec<_>>().join("\n"));
         }
         KeyCommand::Revoke { account, key } => {
-            app.revoke_key(find(&app, &account).await?, KeyId(key)).await?;
+            let account_id = find(&app, &account).await?;
+            let note = of_key(operator.note_on(account_id, "key revoke", None)?, KeyId(key));
+            let work = async { Ok(app.revoke_key(account_id, KeyId(key)).await?) };
+            noted(&app, note, work, |(), note| note).await?;
             println!("key {key} is revoked; every node refuses it within 5 s");
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn of_key(note: AuditNote, id: KeyId) -> AuditNote {
+    AuditNote { details: Some(format!("key {id}")), ..note }
 }
 
 fn row(key: &KeyRecord) -> Value {

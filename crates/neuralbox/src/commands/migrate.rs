@@ -1,11 +1,11 @@
 //! `neuralbox migrate`
 
 use super::Error;
-use crate::{logging, settings::Settings, wiring};
+use crate::{logging, master_secret, settings::Settings, wiring};
 use std::process::ExitCode;
 use storage::SchemaState;
 
-pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Error> {
+pub(crate) async fn run(settings: &Settings, new_secret: bool) -> Result<ExitCode, Error> {
     logging::start(&settings.log)?;
     let storage = wiring::connect(settings, wiring::clock()).await?;
     match storage.schema_state().await? {
@@ -17,6 +17,10 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Error> {
             storage.migrate().await?;
             println!("the schema has been brought up to date");
         }
+    }
+    if new_secret {
+        storage.replace_secret(&master_secret::read(settings)?.check()).await?;
+        println!("processes need the secret that is set now from here on");
     }
     Ok(ExitCode::SUCCESS)
 }

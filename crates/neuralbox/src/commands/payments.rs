@@ -1,18 +1,20 @@
 //! `neuralbox payments`
 
 mod reconcile;
-mod show;
+pub(super) mod show;
 
-use super::{Error, account::operator_app};
-use crate::{cli::PaymentsCommand, output, settings::Settings, wiring};
+use super::{Error, account::operator_app, trail::noted};
+use crate::{cli::PaymentsCommand, operator::Operator, output, settings::Settings, wiring};
+use app::AuditNote;
 use domain::id::{AccountId, PaymentId};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// What a refund's reason has at most: services take no more.
-const MAX_REASON_CHARS: usize = 250;
-
-pub(crate) async fn run(settings: &Settings, command: PaymentsCommand) -> Result<ExitCode, Error> {
+pub(crate) async fn run(
+    settings: &Settings,
+    operator: &Operator,
+    command: PaymentsCommand,
+) -> Result<ExitCode, Error> {
     let app = operator_app(settings).await?;
     wiring::refuse_real_vendors_for_sandbox(settings, &wiring::connect(settings, wiring::clock()).await?)
         .await?;
@@ -44,13 +46,22 @@ pub(crate) async fn run(settings: &Settings, command: PaymentsCommand) -> Result
             output::print(json, &data, || show::fields(&data));
         }
         PaymentsCommand::Refund { id, reason, dry_run, json } => {
-            return refund(&app, PaymentId(id), &reason, dry_run, json).await;
+            let note = operator.note("payments refund", Some(&reason))?;
+            return refund(&app, PaymentId(id), note, dry_run, json).await;
         }
         PaymentsCommand::Reconcile { from, to, apply, json } => {
-            return reconcile::run(&app, from.as_deref(), to.as_deref(), apply, json).await;
+            let note = apply.then(|| operator.note("payments reconcile", None)).transpose()?;
+            return reconcile::run(&app, from.as_deref(), to.as_deref(), note, json).await;
         }
         PaymentsCommand::Resolve { id } => {
-            let why = app.resolve(id).await?;
+            let note = operator.note("payments resolve", None)?;
+            let doubt = app.in_doubt().await?;
+            let note =
+                AuditNote { account_id: show::doubted(&doubt, id), details: Some(id.to_string()), ..note };
+            let why = noted(&app, note, async { Ok(app.resolve(id).await?) }, |why: &String, note| {
+                AuditNote { details: Some(format!("{id}: {why}")), ..note }
+            })
+            .await?;
             output::line(&format!("{id} goes on; it had stopped because: {why}"));
         }
     }
@@ -61,13 +72,10 @@ pub(crate) async fn run(settings: &Settings, command: PaymentsCommand) -> Result
 async fn refund(
     app: &app::App,
     id: PaymentId,
-    reason: &str,
+    note: AuditNote,
     dry_run: bool,
     json: bool,
 ) -> Result<ExitCode, Error> {
-    if !(1..=MAX_REASON_CHARS).contains(&reason.chars().count()) || reason.chars().any(char::is_control) {
-        return Err(Error::Other(format!("--reason must have 1 to {MAX_REASON_CHARS} printable characters")));
-    }
     let quote = app.quote_refund(id).await?;
     let (amount, currency, tokens) = (quote.amount, quote.amount.currency.code(), quote.tokens);
     let ends = quote.ends.map(|live| live.id);
@@ -88,7 +96,16 @@ async fn refund(
         output::print(json, &planned, || "nothing was done (--dry-run)".to_owned());
         return Ok(ExitCode::SUCCESS);
     }
-    let refund = app.refund_payment(id, reason).await?;
+    let reason = note.reason.clone().unwrap_or_default();
+    let account_id = Some(app.payment_details(id).await?.payment.account_id);
+    let details = Some(format!("payment {id}: {amount} {currency}, {tokens} tokens"));
+    let note = AuditNote { account_id, details, ..note };
+    let work = Box::pin(async { Ok(app.refund_payment(id, &reason).await?) });
+    let refund = noted(app, note, work, |refund, note| {
+        let details = note.details.map(|details| format!("{details}: {}", refund.status.name()));
+        AuditNote { details, ..note }
+    })
+    .await?;
     let data = show::refund(&refund);
     output::print(json, &data, || show::fields(&data));
     let has_failed = refund.status == domain::billing::RefundStatus::Failed;

@@ -53,6 +53,7 @@ impl Service {
         // Last, for it cannot be taken back.
         let mode = if is_sandbox { Mode::Sandbox } else { Mode::Live };
         wiring::ensure_mode(&storage, mode).await?;
+        wiring::ensure_secret(&settings, &storage).await?;
         app.register_node().await?;
         let http = wiring::http(&settings)?;
         Ok(Self { app, addr, listener, http, sandbox, no_worker })

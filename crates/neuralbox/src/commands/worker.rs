@@ -25,6 +25,7 @@ pub(crate) async fn run(settings: Settings, once: bool, as_of: Option<String>) -
     let clock = wiring::clock();
     let storage = connect(&settings, &clock).await?;
     wiring::refuse_real_vendors_for_sandbox(&settings, &storage).await?;
+    wiring::ensure_secret(&settings, &storage).await?;
     let app = wiring::app(&settings, storage, false, None, clock)?;
     if once {
         return do_what_is_due(&app, true).await;
@@ -84,6 +85,7 @@ async fn do_what_is_due(app: &App, sends: bool) -> Result<ExitCode, Error> {
     let (mut holds, mut cycles, mut files, mut polled, mut billed, mut sent) = (0, 0, 0, 0, 0, 0);
     for _ in 0..MAX_ROUNDS {
         let recovered = app.recover().await?;
+        app.finish_erasures().await?;
         let round = app.poll_jobs().await?;
         let asked = round.count();
         round.finished().await;

@@ -46,6 +46,7 @@ fn a_bad_setting_is_named() {
     }
     check("", &[("NEURALBOX__AUTH__SECRET", "too short")], "auth.secret");
     check("[server]\ntrusted_proxies = \"10.0.0.0/40\"\n", &[], "server.trusted_proxies");
+    check("[server]\ncors_origins = \"*\"\n", &[], "server.cors_origins");
     check("[server]\nbind = \"127.0.0.1:1\n", &[], "--config");
 }
 
@@ -78,6 +79,14 @@ fn numbers_have_their_ranges() {
         ("auth.passwords_at_once", "0", "65"),
         ("limits.public_per_minute", "0", "1000001"),
         ("limits.sign_in_per_minute", "0", "1000001"),
+        ("limits.max_connections", "0", "1000001"),
+        ("limits.head_timeout_ms", "999", "600001"),
+        ("limits.max_headers", "15", "1001"),
+        ("limits.max_head_bytes", "4095", "1048577"),
+        ("limits.max_body_bytes", "65535", "268435457"),
+        ("limits.body_timeout_ms", "999", "600001"),
+        ("limits.upload_timeout_ms", "999", "3600001"),
+        ("limits.streams_per_account", "0", "10001"),
     ] {
         check(setting, too_little);
         check(setting, too_much);

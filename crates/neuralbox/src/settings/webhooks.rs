@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct WebhookSettings {
-    /// Whether messages may go to addresses that are not public, and by http.
+    /// Whether messages may go to addresses that are not public.
     pub(crate) allow_private: bool,
     /// A client's server must have answered.
     pub(crate) timeout_ms: u64,

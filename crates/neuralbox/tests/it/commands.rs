@@ -30,7 +30,18 @@ async fn every_command_explains_itself() {
         "ledger verify",
         "account",
         "account create",
+        "account find",
         "account grant",
+        "account take",
+        "account suspend",
+        "account resume",
+        "account password",
+        "account end-sessions",
+        "account erase",
+        "generation",
+        "generation show",
+        "generation refund",
+        "audit",
         "key",
         "key create",
         "key list",
@@ -129,7 +140,7 @@ async fn the_ledger_is_verified(database: TestDatabase) {
     let live = installation
         .with("NEURALBOX__PAYMENTS__YOOKASSA__SHOP_ID", "100500")
         .with("NEURALBOX__PAYMENTS__YOOKASSA__SECRET_KEY", "test_key");
-    let rehearsal = live.run(&["worker", "--once", "--as-of", "2030-01-01T00:00:00Z"]);
+    let rehearsal = live.run(&["worker", "--as-of", "2030-01-01T00:00:00Z"]);
     rehearsal.failed("--as-of is for rehearsal, and payments.yookassa is the real one");
 }
 

@@ -64,7 +64,19 @@ impl Installation {
 
     /// Runs a command, which must come to its end in that time.
     pub(crate) fn run_within(&self, arguments: &[&str], limit: Duration) -> Said {
+        self.end(self.command(arguments), limit)
+    }
+
+    /// Runs a command that reads `input`.
+    pub(crate) fn run_reading(&self, input: &str, arguments: &[&str]) -> Said {
+        let path = self.folder.path().join("input");
+        std::fs::write(&path, input).unwrap();
         let mut command = self.command(arguments);
+        command.stdin(std::fs::File::open(path).unwrap());
+        self.end(command, SOON)
+    }
+
+    fn end(&self, mut command: Command, limit: Duration) -> Said {
         let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let id = process.id();
         let (sender, outputs) = mpsc::channel();
@@ -72,7 +84,7 @@ impl Installation {
         thread::spawn(move || drop(sender.send(process.wait_with_output())));
         let Ok(output) = outputs.recv_timeout(limit) else {
             signal(id, "KILL");
-            panic!("{arguments:?} does not end, with {:?}", self.settings);
+            panic!("{command:?} does not end, with {:?}", self.settings);
         };
         let output = output.unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();

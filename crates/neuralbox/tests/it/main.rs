@@ -14,6 +14,7 @@ mod doctor;
 mod installation;
 mod openai_clients;
 mod openapi;
+mod operators;
 mod payments;
 mod restart;
 mod secrets;

@@ -11,6 +11,7 @@ testkit::on_each_database!(
     asked_to_end_it_finishes_what_runs,
     logs_that_nobody_reads_change_nothing,
     a_database_is_for_the_sandbox_or_for_vendors,
+    a_process_with_another_secret_does_not_start,
 );
 
 /// How long after a restart a hold that nobody works on may stand.
@@ -92,4 +93,19 @@ async fn a_database_is_for_the_sandbox_or_for_vendors(database: TestDatabase) {
     installation.database.execute(live).await.unwrap();
     installation.run(&["serve", "--sandbox"]).failed("marked live");
     installation.serve(&[]).kill();
+}
+
+async fn a_process_with_another_secret_does_not_start(database: TestDatabase) {
+    let installation = Installation::new(database);
+    installation.serve(&["--sandbox"]).kill();
+    installation.serve(&["--sandbox"]).kill();
+    let installation =
+        installation.with("NEURALBOX__AUTH__SECRET", "a secret of the tests, which nobody needs");
+    installation.run(&["serve", "--sandbox"]).failed("auth.secret");
+    installation.run(&["worker", "--once"]).failed("migrate --new-secret");
+    // What signs nothing does not mind.
+    installation.run(&["ledger", "verify"]).succeeded();
+    installation.run(&["migrate", "--new-secret"]).succeeded();
+    installation.serve(&["--sandbox"]).kill();
+    installation.run(&["worker", "--once"]).succeeded();
 }

@@ -16,7 +16,7 @@ const IDLE_PER_HOST: usize = 2;
 pub struct WebhookClientSettings {
     /// Milliseconds in which a server must have answered.
     pub timeout_ms: u64,
-    /// Whether messages may go to addresses that are not public, and by http.
+    /// Whether messages may go to addresses that are not public.
     pub allow_private: bool,
 }
 
@@ -59,9 +59,6 @@ impl WebhookClient {
 
     fn check(&self, url: &str) -> Result<Url, FetchError> {
         let checked = target::check(Url::parse(url), self.is_allowed)?;
-        if !self.allow_private && checked.scheme() != "https" {
-            return Err(FetchError::BadUrl("must begin with https://"));
-        }
         if !self.allow_private && address::leads_to_private(url) {
             return Err(FetchError::Forbidden);
         }

@@ -20,6 +20,7 @@ pub(crate) struct Model {
     pub(crate) day_started_at_ms: i64,
     pub(crate) day_count: i64,
     pub(crate) listens: i64,
+    pub(crate) is_closed: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -5,8 +5,8 @@ use crate::entity::{cycle, generation, generation_content, job, ledger_entry, wa
 use domain::{
     id::{AccountId, GenerationId},
     ledger::{
-        Book, Changes, ChargeRefund, Command, EndedHold, Loaded, Outcome, Reason, Refusal, Resolution, SettledHold,
-        StoredHold, Wallet, WalletChange,
+        Book, Changes, ChargeRefund, Command, EndedHold, Loaded, Outcome, Reason, Refusal, Resolution,
+        SettledHold, StoredHold, Wallet, WalletChange,
     },
     time::Timestamp,
 };

@@ -12,7 +12,7 @@ use domain::{
     },
     time::{Month, Timestamp},
 };
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, Statement};
 
 pub(crate) fn wallet_from(row: wallet::Model) -> Result<Wallet, Error> {
     let cycle = match (row.cycle_id, row.cycle_plan, row.cycle_starts_at_ms, row.cycle_ends_at_ms) {
@@ -39,6 +39,7 @@ pub(crate) fn wallet_from(row: wallet::Model) -> Result<Wallet, Error> {
             day: rate_window(row.day_started_at_ms, row.day_count),
         },
         listens: row.listens == 1,
+        is_closed: row.is_closed == 1,
     })
 }
 
@@ -65,6 +66,7 @@ pub(super) fn wallet_row(wallet: &Wallet) -> wallet::Model {
         day_started_at_ms: wallet.rate.day.started_at.unix_ms(),
         day_count: wallet.rate.day.count,
         listens: i64::from(wallet.listens),
+        is_closed: i64::from(wallet.is_closed),
     }
 }
 
@@ -75,6 +77,14 @@ pub(crate) async fn insert_empty_wallet<C: ConnectionTrait>(
 ) -> Result<(), DbErr> {
     let row = wallet_row(&Wallet::empty(account_id)).into_active_model();
     wallet::Entity::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Closes an account's wallet: nothing is begun from it any more.
+pub(crate) async fn close_wallet<C: ConnectionTrait>(db: &C, account_id: AccountId) -> Result<(), DbErr> {
+    let sql = "UPDATE wallets SET is_closed = 1 WHERE account_id = $1";
+    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [account_id.0.into()]))
+        .await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use super::Completion;
 use crate::entity::{cycle, event};
 use domain::{
-    id::AccountId,
+    id::{AccountId, CycleId},
     ledger::{Command, Wallet},
     time::Timestamp,
     webhook::Notice,
@@ -19,7 +19,7 @@ pub(super) async fn load_allowances<C: ConnectionTrait>(
     db: &C,
     commands: &[Command<Completion>],
     wallets: &[Wallet],
-) -> Result<BTreeMap<AccountId, i64>, DbErr> {
+) -> Result<BTreeMap<CycleId, i64>, DbErr> {
     let ending = commands.iter().filter(|command| matches!(command, Command::Resolve(_)));
     let ending: BTreeSet<AccountId> = ending.map(Command::account_id).collect();
     let mut any = Condition::any();
@@ -33,7 +33,7 @@ pub(super) async fn load_allowances<C: ConnectionTrait>(
         return Ok(BTreeMap::new());
     }
     let rows = cycle::Entity::find().filter(any).all(db).await?;
-    Ok(rows.into_iter().map(|row| (AccountId(row.account_id), row.allowance_tokens)).collect())
+    Ok(rows.into_iter().map(|row| (CycleId(row.id), row.allowance_tokens)).collect())
 }
 
 /// Writes what is to be told; what was told before is not told again.

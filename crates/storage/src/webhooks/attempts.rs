@@ -1,13 +1,15 @@
 //! Attempts at deliveries, and what came of them.
 
+use super::ClaimedDelivery;
 use crate::{Error, Storage, entity::webhook_delivery};
 use domain::{
     id::{AccountId, DeliveryId, EndpointId},
     time::Timestamp,
+    webhook::GIVEN_UP_AFTER_MS,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, PaginatorTrait,
-    QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement, Value,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    QueryResult, Statement,
 };
 
 /// Where a delivery stands.
@@ -43,7 +45,7 @@ pub struct DeliveryRecord {
     pub event_type: Option<String>,
     /// Where it stands.
     pub status: DeliveryStatus,
-    /// Attempts that were begun.
+    /// Attempts that were made.
     pub attempts: i64,
     /// The HTTP status by which the last one was answered.
     pub response_status: Option<i64>,
@@ -57,39 +59,11 @@ pub struct DeliveryRecord {
     pub created_at: Timestamp,
 }
 
-/// A delivery that is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueDelivery {
-    /// Whose.
-    pub account_id: AccountId,
-    /// Which.
-    pub id: DeliveryId,
-    /// The host that it goes to.
-    pub host: String,
-}
-
-/// A delivery that this worker may attempt until its lease ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimedDelivery {
-    /// Whose.
-    pub account_id: AccountId,
-    /// Which.
-    pub id: DeliveryId,
-    /// To which endpoint; `None` where a generation has an address of its own.
-    pub endpoint_id: Option<EndpointId>,
-    /// The event that it brings.
-    pub event_id: i64,
-    /// Where to.
-    pub url: String,
-    /// Attempts that were begun, this included.
-    pub attempts: i64,
-    /// Under which claim.
-    pub claim: i64,
-}
-
 /// What came of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptOutcome {
+    /// Whether anything was sent: only then it counts.
+    pub is_sent: bool,
     /// The HTTP status by which it was answered.
     pub response_status: Option<u16>,
     /// How it failed; `None` when it got through.
@@ -99,72 +73,6 @@ pub struct AttemptOutcome {
 }
 
 impl Storage {
-    /// Up to `limit` deliveries that are due at `now`, those that wait longest first, but none to the hosts in `without`.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn due_deliveries(
-        &self,
-        now: Timestamp,
-        limit: u32,
-        without: Vec<String>,
-    ) -> Result<Vec<DueDelivery>, Error> {
-        let query = webhook_delivery::Entity::find()
-            .select_only()
-            .columns([
-                webhook_delivery::Column::AccountId,
-                webhook_delivery::Column::Id,
-                webhook_delivery::Column::Host,
-            ])
-            .filter(webhook_delivery::Column::DueAtMs.lte(now.unix_ms()))
-            .filter(webhook_delivery::Column::LeasedUntilMs.lte(now.unix_ms()))
-            .filter(webhook_delivery::Column::Host.is_not_in(without))
-            .order_by_asc(webhook_delivery::Column::DueAtMs)
-            .limit(u64::from(limit))
-            .into_tuple::<(i64, i64, String)>();
-        let due = query.all(self.db.reader()).await?.into_iter();
-        let due = due.map(|(account, id, host)| DueDelivery {
-            account_id: AccountId(account),
-            id: DeliveryId(id),
-            host,
-        });
-        Ok(due.collect())
-    }
-
-    /// Claims those of `due` that still are, until `leased_until`. No two workers get the same one: the update's own
-    /// condition repeats the test, and PostgreSQL skips rows that another is just claiming.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn claim_deliveries(
-        &self,
-        due: &[DueDelivery],
-        now: Timestamp,
-        leased_until: Timestamp,
-    ) -> Result<Vec<ClaimedDelivery>, Error> {
-        if due.is_empty() {
-            return Ok(Vec::new());
-        }
-        let lock = if self.db.backend() == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
-        let places: Vec<String> =
-            (0..due.len()).map(|n| format!("(${}, ${})", 2 * n + 3, 2 * n + 4)).collect();
-        let sql = format!(
-            "UPDATE webhook_deliveries
-                SET claim = claim + 1, attempts = attempts + 1, leased_until_ms = $2, last_attempt_at_ms = $1
-            WHERE (account_id, id) IN (
-                    SELECT account_id, id FROM webhook_deliveries
-                    WHERE (account_id, id) IN (VALUES {}) AND due_at_ms <= $1 AND leased_until_ms <= $1 {lock}
-                ) AND due_at_ms <= $1 AND leased_until_ms <= $1
-            RETURNING *",
-            places.join(", ")
-        );
-        let mut values: Vec<Value> = vec![now.unix_ms().into(), leased_until.unix_ms().into()];
-        values.extend(due.iter().flat_map(|due| [due.account_id.0, due.id.0]).map(Value::from));
-        let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
-        let rows = self.db.writer().query_all_raw(statement).await?;
-        rows.iter().map(claimed).collect()
-    }
-
     /// Writes what came of an attempt. `false` when the claim is no longer this worker's.
     ///
     /// # Errors
@@ -188,8 +96,10 @@ impl Storage {
             error: Set(outcome.error),
             ..Default::default()
         };
+        let attempts = webhook_delivery::Column::Attempts;
         let written = webhook_delivery::Entity::update_many()
             .set(change)
+            .col_expr(attempts, attempts.into_expr().add(i64::from(outcome.is_sent)))
             .filter(webhook_delivery::Column::AccountId.eq(delivery.account_id.0))
             .filter(webhook_delivery::Column::Id.eq(delivery.id.0))
             .filter(webhook_delivery::Column::Claim.eq(delivery.claim))
@@ -199,7 +109,21 @@ impl Storage {
         Ok(written.rows_affected == 1)
     }
 
-    /// An endpoint's deliveries, newest first, after the first `offset` of them; and how many there are.
+    /// Forgets a delivery that nobody waits for any more, while the claim is this worker's.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn drop_delivery(&self, delivery: &ClaimedDelivery) -> Result<(), Error> {
+        webhook_delivery::Entity::delete_many()
+            .filter(webhook_delivery::Column::AccountId.eq(delivery.account_id.0))
+            .filter(webhook_delivery::Column::Id.eq(delivery.id.0))
+            .filter(webhook_delivery::Column::Claim.eq(delivery.claim))
+            .exec(self.db.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// An endpoint's deliveries, newest first, after the first `offset` of them.
     ///
     /// # Errors
     /// The database's.
@@ -209,11 +133,7 @@ impl Storage {
         endpoint_id: EndpointId,
         offset: u64,
         limit: u64,
-    ) -> Result<(Vec<DeliveryRecord>, u64), Error> {
-        let own = webhook_delivery::Entity::find()
-            .filter(webhook_delivery::Column::AccountId.eq(account_id.0))
-            .filter(webhook_delivery::Column::EndpointId.eq(endpoint_id.0));
-        let total = own.count(self.db.reader()).await?;
+    ) -> Result<Vec<DeliveryRecord>, Error> {
         let sql = "SELECT d.*, e.type AS event_type FROM webhook_deliveries d
                 LEFT JOIN events e ON e.account_id = d.account_id AND e.id = d.event_id
             WHERE d.account_id = $1 AND d.endpoint_id = $2 ORDER BY d.id DESC LIMIT $3 OFFSET $4";
@@ -221,7 +141,27 @@ impl Storage {
         let values = [account_id.0, endpoint_id.0, page(limit), page(offset)].map(Into::into);
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
         let rows = self.db.reader().query_all_raw(statement).await?;
-        Ok((rows.iter().map(record).collect::<Result<_, _>>()?, total))
+        rows.iter().map(record).collect()
+    }
+
+    /// How many deliveries an endpoint has, `limit` at most.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn deliveries_len(
+        &self,
+        account_id: AccountId,
+        endpoint_id: EndpointId,
+        limit: u64,
+    ) -> Result<u64, Error> {
+        let sql = "SELECT COUNT(*) AS n FROM (
+            SELECT 1 FROM webhook_deliveries WHERE account_id = $1 AND endpoint_id = $2 LIMIT $3) AS found";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = [account_id.0, endpoint_id.0, limit].map(Into::into);
+        let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
+        let row = self.db.reader().query_one_raw(statement).await?;
+        let n: i64 = row.map(|row| row.try_get("", "n")).transpose()?.unwrap_or_default();
+        Ok(u64::try_from(n).unwrap_or_default())
     }
 
     /// Has a delivery sent once more, from the start and at once, whatever became of it; and says how it stands then. An
@@ -236,29 +176,17 @@ impl Storage {
         id: DeliveryId,
         now: Timestamp,
     ) -> Result<Option<DeliveryRecord>, Error> {
-        let sql = "UPDATE webhook_deliveries SET status = 'pending', attempts = 0, due_at_ms = $4,
-                claim = claim + 1, leased_until_ms = 0
+        let sql = "UPDATE webhook_deliveries SET status = 'pending', attempts = 0, is_redelivery = 1,
+                due_at_ms = $4, give_up_at_ms = $5, claim = claim + 1, leased_until_ms = 0
             WHERE account_id = $1 AND endpoint_id = $2 AND id = $3
             RETURNING *, (SELECT type FROM events e
                 WHERE e.account_id = webhook_deliveries.account_id AND e.id = event_id) AS event_type";
-        let values = [account_id.0, endpoint_id.0, id.0, now.unix_ms()].map(Into::into);
+        let give_up_at = now.plus_ms(GIVEN_UP_AFTER_MS);
+        let values = [account_id.0, endpoint_id.0, id.0, now.unix_ms(), give_up_at.unix_ms()].map(Into::into);
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
         let row = self.db.writer().query_one_raw(statement).await?;
         row.as_ref().map(record).transpose()
     }
-}
-
-fn claimed(row: &QueryResult) -> Result<ClaimedDelivery, Error> {
-    let row = webhook_delivery::Model::from_query_result(row, "")?;
-    Ok(ClaimedDelivery {
-        account_id: AccountId(row.account_id),
-        id: DeliveryId(row.id),
-        endpoint_id: Some(EndpointId(row.endpoint_id)).filter(|id| id.0 != 0),
-        event_id: row.event_id,
-        url: row.url,
-        attempts: row.attempts,
-        claim: row.claim,
-    })
 }
 
 fn record(found: &QueryResult) -> Result<DeliveryRecord, Error> {

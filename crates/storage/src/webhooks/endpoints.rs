@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Storage,
-    entity::{webhook_delivery, webhook_endpoint},
+    entity::webhook_endpoint,
     ledger::{lock_listens, write_listens},
 };
 use domain::{
@@ -16,6 +16,10 @@ use sea_orm::{
     QueryFilter, QueryOrder, Statement,
     sea_query::{Expr, ExprTrait},
 };
+
+/// Deliveries that one statement changes, and such statements at most.
+const STEP_LEN: u64 = 1_000;
+const MOST_STEPS: usize = 10;
 
 /// An address to be told.
 #[derive(Clone, Debug)]
@@ -172,8 +176,8 @@ impl Storage {
         Ok(row.map(EndpointRecord::from))
     }
 
-    /// Disables an endpoint at `disabled_at`, or enables it; what is on its way to one that is disabled is given up. `false`
-    /// when there is none.
+    /// Disables an endpoint at `disabled_at`, or enables it. What is on its way to one that is disabled is given up: most of it
+    /// now, and what is left when its turn comes. `false` when there is none.
     ///
     /// # Errors
     /// The database's.
@@ -204,27 +208,16 @@ impl Storage {
         if update.exec(&transaction).await?.rows_affected == 0 {
             return Ok(false);
         }
-        if disabled_at.is_some() {
-            let change = webhook_delivery::ActiveModel {
-                status: Set("failed".to_owned()),
-                due_at_ms: Set(None),
-                error: Set(Some("the endpoint was disabled".to_owned())),
-                ..Default::default()
-            };
-            webhook_delivery::Entity::update_many()
-                .set(change)
-                .filter(webhook_delivery::Column::AccountId.eq(account_id.0))
-                .filter(webhook_delivery::Column::EndpointId.eq(id.0))
-                .filter(webhook_delivery::Column::Status.eq("pending"))
-                .exec(&transaction)
-                .await?;
-        }
         write_listens(&transaction, account_id).await?;
         transaction.commit().await?;
+        if disabled_at.is_some() {
+            self.give_up_deliveries(account_id, id).await?;
+        }
         Ok(true)
     }
 
-    /// Forgets an endpoint and all that was sent there. `false` when there is none.
+    /// Forgets an endpoint and what was sent there: most of it now, what is left on its way when its turn comes, and the rest,
+    /// which nobody sees, with its age. `false` when there is none.
     ///
     /// # Errors
     /// The database's.
@@ -234,14 +227,38 @@ impl Storage {
         if deleted.rows_affected == 0 {
             return Ok(false);
         }
-        webhook_delivery::Entity::delete_many()
-            .filter(webhook_delivery::Column::AccountId.eq(account_id.0))
-            .filter(webhook_delivery::Column::EndpointId.eq(id.0))
-            .exec(&transaction)
-            .await?;
         write_listens(&transaction, account_id).await?;
         transaction.commit().await?;
+        self.forget_deliveries(account_id, id).await?;
         Ok(true)
+    }
+
+    async fn give_up_deliveries(&self, account_id: AccountId, id: EndpointId) -> Result<(), Error> {
+        let sql = "UPDATE webhook_deliveries
+            SET status = 'failed', due_at_ms = NULL, error = 'the endpoint was disabled'
+            WHERE due_at_ms IS NOT NULL AND (account_id, id) IN (SELECT account_id, id FROM webhook_deliveries
+                WHERE account_id = $1 AND endpoint_id = $2 AND due_at_ms IS NOT NULL AND is_redelivery = 0
+                LIMIT $3)";
+        self.in_steps(sql, account_id, id).await
+    }
+
+    async fn forget_deliveries(&self, account_id: AccountId, id: EndpointId) -> Result<(), Error> {
+        let sql = "DELETE FROM webhook_deliveries WHERE (account_id, id) IN (
+                SELECT account_id, id FROM webhook_deliveries WHERE account_id = $1 AND endpoint_id = $2 LIMIT $3)";
+        self.in_steps(sql, account_id, id).await
+    }
+
+    /// Changes an endpoint's deliveries step by step, without the wallet's lock. Whoever asked does not wait for very many.
+    async fn in_steps(&self, sql: &str, account_id: AccountId, id: EndpointId) -> Result<(), Error> {
+        for _ in 0..MOST_STEPS {
+            let step = i64::try_from(STEP_LEN).unwrap_or(i64::MAX);
+            let values = [account_id.0, id.0, step].map(Into::into);
+            let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
+            if self.db.writer().execute_raw(statement).await?.rows_affected() < STEP_LEN {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Notes how an attempt at an endpoint went: since when nothing gets through, and how the last one failed. Gives the
@@ -255,6 +272,15 @@ impl Storage {
         id: EndpointId,
         failure: Option<(&str, Timestamp)>,
     ) -> Result<Option<Timestamp>, Error> {
+        let known = self.endpoint(account_id, id).await?;
+        let (since, error) = known.map(|known| (known.failing_since, known.last_error)).unwrap_or_default();
+        let changes_nothing = match failure {
+            None => since.is_none(),
+            Some((failure, _)) => since.is_some() && error.as_deref() == Some(failure),
+        };
+        if changes_nothing {
+            return Ok(since);
+        }
         let update = webhook_endpoint::Entity::update_many()
             .filter(webhook_endpoint::Column::AccountId.eq(account_id.0))
             .filter(webhook_endpoint::Column::Id.eq(id.0));

@@ -13,6 +13,7 @@ use testkit::TestDatabase;
 testkit::on_each_database!(
     days_are_closed_once_whoever_closes_them,
     a_day_that_others_still_settle_in_is_closed_whole,
+    what_was_spent_is_the_same_from_closed_days,
 );
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
@@ -84,4 +85,30 @@ async fn a_day_that_others_still_settle_in_is_closed_whole(database: TestDatabas
     bench.storage.close_days(account, end, end.starts_at().plus_ms(HOUR_MS)).await.unwrap();
     assert_eq!(counted(&bench.storage, &database, account).await, [(HOLDS, 2 * HOLDS), (HOLDS, 2 * HOLDS)]);
     bench.assert_verifies().await;
+}
+
+async fn what_was_spent_is_the_same_from_closed_days(database: TestDatabase) {
+    let bench = Bench::new(&database).await;
+    let account = bench.account(0, 10_000).await;
+    let began = bench.now();
+    for price in 1..=20 {
+        let hold = bench.hold(account, price).await.unwrap();
+        bench.complete(hold).await;
+        bench.clock.advance_ms(DAY_MS / 4 + 1);
+    }
+    let midnight = Day::of(began).plus_days(2).starts_at();
+    let sinces = (0..20).map(|number| began.plus_ms(number * (DAY_MS / 4 + 1)));
+    let sinces: Vec<_> = sinces.chain([midnight, midnight.plus_ms(-1), midnight.plus_ms(1)]).collect();
+    let spent = async || {
+        let asked = sinces.iter().map(|since| bench.storage.tokens_spent_since(account, *since));
+        join_all(asked).await.into_iter().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let from_generations = spent().await;
+    let later = |number: i64| (number..=20).sum::<i64>();
+    assert_eq!(from_generations[..20], (1..=20).map(later).collect::<Vec<_>>());
+    for days in [3, 1, 0] {
+        let end = Day::of(bench.now()).plus_days(-days);
+        assert!(bench.storage.close_days(account, end, end.starts_at().plus_ms(HOUR_MS)).await.unwrap());
+        assert_eq!(spent().await, from_generations, "with {days} days open");
+    }
 }

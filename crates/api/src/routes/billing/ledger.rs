@@ -4,8 +4,9 @@ mod format;
 
 use crate::{
     error::ApiError,
-    extract::{AnyPlan, QueryOf},
+    extract::AnyPlan,
     openapi::{Operation, Time},
+    query::QueryFields,
 };
 use app::{App, Entries, EntryRecord, Error};
 use axum::{
@@ -20,17 +21,9 @@ use domain::{
 };
 use format::Format;
 use futures_util::{Stream, stream};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LedgerQuery {
-    from: Option<String>,
-    to: Option<String>,
-    format: Option<String>,
-}
 
 /// A movement: so many tokens left `debit` and arrived at `credit`.
 #[derive(Serialize, ToSchema)]
@@ -65,7 +58,7 @@ impl<'a> From<&'a EntryRecord> for EntryBody<'a> {
 pub(crate) async fn list(
     State(app): State<App>,
     AnyPlan(caller): AnyPlan,
-    QueryOf(query): QueryOf<LedgerQuery>,
+    query: QueryFields,
 ) -> Result<Response, ApiError> {
     let (from, until, format) = read(query)?;
     let mut entries = app.entries(&caller, from, until);
@@ -79,34 +72,25 @@ pub(crate) async fn list(
 }
 
 /// From when until when, and how it is to be written.
-fn read(query: LedgerQuery) -> Result<(Timestamp, Timestamp, Format), ApiError> {
-    let mut errors = Vec::new();
-    let mut time = |field: &'static str, text: Option<String>, of_day: fn(Day) -> Timestamp| {
-        let text = text?;
+fn read(mut query: QueryFields) -> Result<(Timestamp, Timestamp, Format), ApiError> {
+    let mut time = |field: &'static str, of_day: fn(Day) -> Timestamp| {
+        let text = query.text(field)?;
         let time = Day::parse(&text).map(of_day).or_else(|| Timestamp::parse(&text));
         if time.is_none() {
             let allowed = ["YYYY-MM-DD", "YYYY-MM-DDThh:mm:ssZ"];
-            errors.push(FieldError::new(field, "must be a day or an instant").allowing(allowed));
+            query.refuse(FieldError::new(field, "must be a day or an instant").allowing(allowed));
         }
         time
     };
-    let from = time("from", query.from, Day::starts_at);
+    let from = time("from", Day::starts_at);
     // A day is meant as a whole.
-    let until = time("to", query.to, |day| day.plus_days(1).starts_at());
-    let (from, until) = (from.unwrap_or_default(), until.unwrap_or(Timestamp::from_unix_ms(i64::MAX)));
-    let format = query.format.as_deref().unwrap_or(Format::Json.name());
-    let format = Format::ALL.into_iter().find(|known| known.name() == format).or_else(|| {
-        let allowed = Format::ALL.map(Format::name);
-        errors.push(FieldError::new("format", "is none of what there is").allowing(allowed));
-        None
-    });
-    if errors.is_empty() && until < from {
-        errors.push(FieldError::new("to", "must not lie before `from`"));
+    let until = time("to", |day| day.plus_days(1).starts_at());
+    if from.zip(until).is_some_and(|(from, until)| until <= from) {
+        query.refuse(FieldError::new("to", "must lie after `from`"));
     }
-    match format {
-        Some(format) if errors.is_empty() => Ok((from, until, format)),
-        _ => Err(ApiError::validation(errors)),
-    }
+    let format = query.one_of("format", &Format::ALL, Format::name).unwrap_or(Format::Json);
+    query.finish()?;
+    Ok((from.unwrap_or_default(), until.unwrap_or(Timestamp::from_unix_ms(i64::MAX)), format))
 }
 
 /// Where the sending of a ledger stands.

@@ -1,7 +1,7 @@
 //! `POST /billing/notifications/…`: what payment services tell us. An answer other than 200 has it sent again.
 
 use crate::{error::ApiError, openapi::Operation};
-use app::App;
+use app::{App, Error};
 use axum::{
     Json,
     body::Bytes,
@@ -10,7 +10,7 @@ use axum::{
     response::IntoResponse,
 };
 use domain::port::PaymentMethod;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Bytes that a message may have: several times what either service has ever sent.
 pub(crate) const MAX_BYTES: usize = 256 * 1024;
@@ -42,7 +42,12 @@ async fn take(
         _ => ApiError::bad_request("the body could not be read"),
     })?;
     let proof = app.proof_header(method).and_then(|name| headers.get(name)?.to_str().ok());
-    app.take_notification(method, proof, &body).await?;
+    app.take_notification(method, proof, &body).await.map_err(|error| match error {
+        Error::Validation(_) if serde_json::from_slice::<Map<String, Value>>(&body).is_err() => {
+            ApiError::bad_request("the body must be a JSON object")
+        }
+        error => error.into(),
+    })?;
     Ok(Json(json!({})))
 }
 

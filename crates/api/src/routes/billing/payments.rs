@@ -2,41 +2,24 @@
 
 use crate::{
     error::ApiError,
-    extract::{AnyPlan, QueryOf},
+    extract::AnyPlan,
     openapi::{Id, Operation, Time},
+    query::{Page, QueryFields},
 };
 use app::App;
 use axum::{Json, extract::State, response::IntoResponse};
 use domain::{
     billing::{Money, Payment, PaymentStatus},
     id::PaymentId,
-    params::FieldError,
     port::Decline,
     time::Timestamp,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-const MAX_LIMIT: u64 = 100;
-const MAX_PAGE: u64 = 10_000;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Page {
-    #[serde(default = "first_page")]
-    page: u64,
-    #[serde(default = "default_limit")]
-    limit: u64,
-}
-
-const fn first_page() -> u64 {
-    1
-}
-
-const fn default_limit() -> u64 {
-    20
-}
+/// How many payments can be paged through.
+const MAX_DEPTH: u64 = 1_000_000;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Payments)]
@@ -95,19 +78,12 @@ impl From<Payment> for PaymentBody {
 pub(crate) async fn list(
     State(app): State<App>,
     AnyPlan(caller): AnyPlan,
-    QueryOf(Page { page, limit }): QueryOf<Page>,
+    mut query: QueryFields,
 ) -> Result<impl IntoResponse, ApiError> {
-    let mut errors = Vec::new();
-    for (name, value, max) in [("page", page, MAX_PAGE), ("limit", limit, MAX_LIMIT)] {
-        if !(1..=max).contains(&value) {
-            let error = FieldError::new(name, "must lie in its range");
-            errors.push(error.allowing([format!("1..{max}")]));
-        }
-    }
-    if !errors.is_empty() {
-        return Err(ApiError::validation(errors));
-    }
-    let (payments, total) = app.payments(caller.account_id, (page - 1) * limit, limit).await?;
+    let asked = Page::read(&mut query, MAX_DEPTH);
+    query.finish()?;
+    let Page { page, limit } = asked;
+    let (payments, total) = app.payments(caller.account_id, asked.offset(), limit).await?;
     let items = payments.into_iter().map(PaymentBody::from).collect();
     Ok(Json(PaymentsBody { items, total, page, limit, pages: total.div_ceil(limit) }))
 }
@@ -123,12 +99,12 @@ pub(crate) fn operation() -> Operation {
         .query(
             "page",
             "Which page.",
-            json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 1 }),
+            json!({ "type": "integer", "minimum": 1, "maximum": MAX_DEPTH, "default": 1 }),
         )
         .query(
             "limit",
             "Payments on a page.",
-            json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 20 }),
+            json!({ "type": "integer", "minimum": 1, "maximum": Page::MAX_LIMIT, "default": Page::DEFAULT_LIMIT }),
         )
         .answers::<PaymentsBody>(
             200,

@@ -3,7 +3,7 @@
 use super::order;
 use crate::{
     error::ApiError,
-    extract::{AnyPlan, JsonObject},
+    extract::{AnyPlan, JsonObject, NoBody},
     idempotency,
     openapi::{Operation, Time},
 };
@@ -78,6 +78,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     JsonObject(body): JsonObject,
 ) -> Result<Response, ApiError> {
+    caller.require_unlimited_key()?;
     let key = idempotency::read(&headers)?;
     let (order, required) = order::read(&body, &["plan"])?;
     let (account_id, plan) = (caller.account_id, required.into_iter().next().unwrap_or_default());
@@ -101,6 +102,7 @@ pub(crate) async fn cancel(
     State(app): State<App>,
     AnyPlan(caller): AnyPlan,
 ) -> Result<impl IntoResponse, ApiError> {
+    caller.require_unlimited_key()?;
     app.cancel_subscription(caller.account_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -108,7 +110,9 @@ pub(crate) async fn cancel(
 pub(crate) async fn resume(
     State(app): State<App>,
     AnyPlan(caller): AnyPlan,
+    _: NoBody,
 ) -> Result<impl IntoResponse, ApiError> {
+    caller.require_unlimited_key()?;
     let subscription = app.resume_subscription(caller.account_id).await?;
     Ok(Json(SubscriptionBody::from(subscription)))
 }
@@ -135,6 +139,7 @@ pub(crate) fn create_operation() -> Operation {
         "No payment is needed now: what changes, changes at the end of the cycle.",
         later,
     )
+    .refuses(&["limited_key"])
 }
 
 pub(crate) fn show_operation() -> Operation {
@@ -146,11 +151,11 @@ pub(crate) fn show_operation() -> Operation {
 pub(crate) fn cancel_operation() -> Operation {
     Operation::new("End the subscription at the end of its cycle")
         .answers_nothing(204, "It ends then, and nothing more is charged.")
-        .refuses(&["not_found", "provider_error"])
+        .refuses(&["limited_key", "not_found", "provider_error"])
 }
 
 pub(crate) fn resume_operation() -> Operation {
     Operation::new("Take a cancellation back")
         .answers::<SubscriptionBody>(200, "It goes on.", example())
-        .refuses(&["not_found", "validation_error", "provider_error"])
+        .refuses(&["limited_key", "not_found", "validation_error", "provider_error"])
 }

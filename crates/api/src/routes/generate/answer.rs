@@ -23,6 +23,11 @@ impl Marks {
         Self { rate: running.start.rate, replay: running.replay }
     }
 
+    /// An error as it is told here, for the first time or again.
+    pub(crate) fn on_error(self, error: ApiError) -> ApiError {
+        if self.replay.is_some() { error.told_again() } else { error }
+    }
+
     pub(crate) fn put_on(self, response: &mut Response) {
         if self.replay.is_some() {
             idempotency::mark_replayed(response.headers_mut());
@@ -39,7 +44,7 @@ pub(crate) async fn answer(app: &App, caller: &Caller, running: Running, prefer:
     let wait = running.replay.map_or(prefer.patience(), |replay| replay.wait);
     let mut response = match outcome(app, caller, running, wait).await {
         Ok(response) => response,
-        Err(error) => error.into_response(),
+        Err(error) => marks.on_error(error).into_response(),
     };
     if wait == prefer.patience() {
         response.headers_mut().extend(prefer.applied());

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 pub(super) fn read(mut body: Map<String, Value>) -> Result<GenerateRequest, ApiError> {
     let mut errors = Vec::new();
     let model = match body.remove("model") {
-        Some(Value::String(model)) => model,
+        Some(Value::String(model)) if !model.is_empty() => model,
         _ => {
             errors.push(FieldError::new("model", "must be the slug of a model"));
             String::new()

@@ -115,9 +115,8 @@ async fn end(running: Running, request_id: String) -> Event {
             event(&EventBody::Error { id, error: error.body() })
         }
         Err(failed) => {
-            let is_internal = matches!(failed.error, Error::Internal(_));
             let mut error = ApiError::from(failed.error).of_generation(id);
-            if is_internal {
+            if error.code == "internal_error" {
                 // Events are sent after the request's own scope has ended, so its name is brought along.
                 error.message = request_id;
             }

@@ -2,8 +2,8 @@
 
 use crate::{
     error::ApiError,
-    extract::QueryOf,
     openapi::Operation,
+    query::QueryFields,
     wire::{
         List,
         model::{self, ModelBody},
@@ -12,37 +12,23 @@ use crate::{
 use app::App;
 use axum::{Json, extract::State, response::IntoResponse};
 use domain::{catalog::Category, params::FieldError};
-use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Filter {
-    category: Option<String>,
-    provider: Option<String>,
-}
-
 pub(crate) async fn list(
     State(app): State<App>,
-    QueryOf(filter): QueryOf<Filter>,
+    mut query: QueryFields,
 ) -> Result<impl IntoResponse, ApiError> {
-    let categories: BTreeSet<&str> = Category::ALL.map(Category::name).into();
-    let providers: BTreeSet<&str> =
-        app.catalog().models().iter().map(|model| model.vendor.as_str()).collect();
-    let wrong = [("category", &filter.category, categories), ("provider", &filter.provider, providers)];
-    let errors: Vec<FieldError> = wrong
-        .into_iter()
-        .filter(|(_, given, known)| given.as_ref().is_some_and(|given| !known.contains(given.as_str())))
-        .map(|(field, _, known)| FieldError::new(field, "is not known").allowing(known))
-        .collect();
-    if !errors.is_empty() {
-        return Err(ApiError::validation(errors));
+    let category = query.one_of("category", &Category::ALL, Category::name);
+    let provider = query.text("provider");
+    let known: BTreeSet<&str> = app.catalog().models().iter().map(|model| model.vendor.as_str()).collect();
+    if provider.as_ref().is_some_and(|provider| !known.contains(provider.as_str())) {
+        query.refuse(FieldError::new("provider", "is none of what there is").allowing(known));
     }
-    let fits = |filter: &Option<String>, value: &str| filter.as_ref().is_none_or(|filter| filter == value);
-    let models = app.catalog().models().iter();
-    let chosen = models.filter(|model| {
-        fits(&filter.category, model.category.name()) && fits(&filter.provider, &model.vendor)
+    query.finish()?;
+    let chosen = app.catalog().models().iter().filter(|model| {
+        category.is_none_or(|category| category == model.category)
+            && provider.as_ref().is_none_or(|provider| *provider == model.vendor)
     });
     let bodies = chosen.map(|model| ModelBody::of(&app, model)).collect();
     Ok(Json(List::whole(bodies)).into_response())

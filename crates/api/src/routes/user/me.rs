@@ -2,7 +2,7 @@
 
 use crate::{
     error::ApiError,
-    extract::{Authenticated, JsonObject},
+    extract::{Authenticated, JsonObject, add_wrong},
     openapi::{Id, Operation, Time},
 };
 use app::{App, Profile, ProfileChange};
@@ -109,7 +109,11 @@ fn read(body: &Map<String, Value>) -> Result<ProfileChange, ApiError> {
             _ => errors.push(FieldError::new(name, "is no field of this request").allowing(FIELDS)),
         }
     }
-    if errors.is_empty() { Ok(change) } else { Err(ApiError::validation(errors)) }
+    if errors.is_empty() {
+        return Ok(change);
+    }
+    add_wrong(&mut errors, App::wrong_profile_change(&change));
+    Err(ApiError::validation(errors))
 }
 
 fn answering(operation: Operation) -> Operation {

@@ -3,44 +3,35 @@
 use super::read_id;
 use crate::{
     error::ApiError,
-    extract::{Authenticated, PathName, PathNames, QueryOf},
+    extract::{Authenticated, NoBody, PathName, PathNames},
     openapi::{Id, Operation, Time},
+    query::{Page, QueryFields},
 };
-use app::{App, DeliveryRecord, message_id};
+use app::{App, DeliveryRecord, MAX_DELIVERIES_DEPTH, message_id};
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
-use domain::{id::DeliveryId, params::FieldError, time::Timestamp};
-use serde::{Deserialize, Serialize};
+use domain::{id::DeliveryId, time::Timestamp};
+use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-
-const MAX_LIMIT: u64 = 100;
-const MAX_PAGE: u64 = 10_000;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Page {
-    #[serde(default = "first_page")]
-    page: u64,
-    #[serde(default = "default_limit")]
-    limit: u64,
-}
-
-const fn first_page() -> u64 {
-    1
-}
-
-const fn default_limit() -> u64 {
-    20
-}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Deliveries)]
 struct DeliveriesBody {
     items: Vec<DeliveryBody>,
+    /// 10,000 at most.
     total: u64,
+    /// Whether there are more than `total`; there if so.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
+    total_capped: bool,
     page: u64,
     limit: u64,
     pages: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// An event on its way to an endpoint.
@@ -88,27 +79,27 @@ pub(crate) async fn list(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     PathName(id): PathName,
-    QueryOf(Page { page, limit }): QueryOf<Page>,
+    mut query: QueryFields,
 ) -> Result<impl IntoResponse, ApiError> {
-    let mut errors = Vec::new();
-    for (name, value, max) in [("page", page, MAX_PAGE), ("limit", limit, MAX_LIMIT)] {
-        if !(1..=max).contains(&value) {
-            let error = FieldError::new(name, "must lie in its range");
-            errors.push(error.allowing([format!("1..{max}")]));
-        }
-    }
-    if !errors.is_empty() {
-        return Err(ApiError::validation(errors));
-    }
-    let (deliveries, total) = app.deliveries(&caller, read_id(&id)?, (page - 1) * limit, limit).await?;
-    let items = deliveries.into_iter().map(DeliveryBody::from).collect();
-    Ok(Json(DeliveriesBody { items, total, page, limit, pages: total.div_ceil(limit) }))
+    let asked = Page::read(&mut query, MAX_DELIVERIES_DEPTH);
+    query.finish()?;
+    let Page { page, limit } = asked;
+    let found = app.deliveries(&caller, read_id(&id)?, asked.offset(), limit).await?;
+    Ok(Json(DeliveriesBody {
+        items: found.deliveries.into_iter().map(DeliveryBody::from).collect(),
+        total: found.total,
+        total_capped: found.is_capped,
+        page,
+        limit,
+        pages: found.total.div_ceil(limit),
+    }))
 }
 
 pub(crate) async fn redeliver(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     PathNames([id, delivery_id]): PathNames<2>,
+    _: NoBody,
 ) -> Result<impl IntoResponse, ApiError> {
     let delivery_id = delivery_id.parse().map(DeliveryId).map_err(|_| ApiError::not_found("delivery"))?;
     let again = app.redeliver(&caller, read_id(&id)?, delivery_id).await?;
@@ -124,8 +115,8 @@ fn example() -> Value {
 }
 
 pub(crate) fn list_operation() -> Operation {
-    let page = json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 1 });
-    let limit = json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 20 });
+    let page = json!({ "type": "integer", "minimum": 1, "maximum": MAX_DELIVERIES_DEPTH, "default": 1 });
+    let limit = json!({ "type": "integer", "minimum": 1, "maximum": Page::MAX_LIMIT, "default": Page::DEFAULT_LIMIT });
     Operation::new("List what was sent to a webhook")
         .about("The newest first; kept for 30 days.")
         .query("page", "Which page.", page)

@@ -1,7 +1,10 @@
 //! Requests in OpenAI's shape that bear a name, and what answers tell of limits.
 
 use super::{asking, question, recorded, refused, with};
-use crate::media::{TONE, patient};
+use crate::{
+    eventually,
+    media::{TONE, patient},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{Reply, Service, Setup, TestDatabase, file, send, text};
@@ -11,6 +14,7 @@ testkit::on_each_database!(
     files_are_repeated_without_another_charge,
     failures_are_repeated_as_they_were,
     a_file_that_cannot_be_read_is_no_reason_to_ask_again,
+    a_repeat_that_gives_up_cancels_nothing,
     every_answer_says_what_is_left,
 );
 
@@ -110,6 +114,7 @@ async fn failures_are_repeated_as_they_were(database: TestDatabase) {
         let calls = service.calls().await;
         let again = named(service, path, (key, code), &body).await;
         assert_replay(&first, &again);
+        assert_eq!(again.header("x-should-retry"), Some("false"), "{again:?}");
         assert_eq!((refused(&again, status, code), service.calls().await), (error, calls));
     }
     assert_eq!(service.balance(key).await, 1_500);
@@ -129,7 +134,33 @@ async fn a_file_that_cannot_be_read_is_no_reason_to_ask_again(database: TestData
     assert_eq!(again.status, 503, "{again:?}");
     refused(&again, 503, "overloaded");
     assert_eq!((again.header("x-should-retry"), again.header("retry-after")), (Some("false"), None));
+    let id = again.header("x-neuralbox-generation-id").unwrap();
+    assert!(again.body.contains(&format!("see GET /api/v2/generate/{id}\"")), "{again:?}");
     assert_eq!(recorded(service, key, &again).await["status"], "completed");
+}
+
+async fn a_repeat_that_gives_up_cancels_nothing(database: TestDatabase) {
+    let service = &Service::start_with(&database, patient()).await;
+    let hasty = &service.another_with(&database, Setup { file_wait_ms: 100, ..patient() }).await;
+    let account = service.account("vip", 0).await;
+    let key = &account.key;
+    let body = json!({ "model": "photon-1", "prompt": "A red boat." });
+    let path = "/v1/images/generations";
+    let repeating = async {
+        let auditor = database.auditor().await;
+        let begun = eventually(async || auditor.read("jobs", &["generation_id"]).await.pop()).await;
+        let again = named(hasty, path, (key, "a"), &body).await;
+        assert_eq!(again.header("x-should-retry"), Some("false"));
+        refused(&again, 503, "overloaded");
+        let id = json!(begun[0].parse::<i64>().unwrap());
+        assert_eq!(service.generation(key, &id).await["status"], "pending");
+        service.pump(key, &id).await;
+    };
+    let (first, ()) = tokio::join!(named(service, path, (key, "a"), &body), repeating);
+    assert_eq!(first.status, 200, "{first:?}");
+    assert_eq!(service.balance(key).await, 1_497);
+    assert_replay(&first, &named(hasty, path, (key, "a"), &body).await);
+    service.assert_verifies().await;
 }
 
 async fn every_answer_says_what_is_left(database: TestDatabase) {

@@ -145,12 +145,15 @@ async fn what_is_wrong_is_named(database: TestDatabase) {
         ("before=x", "before", None),
         ("before=7", "before", None),
         ("model=a%00b", "model", None),
-        ("sort=oldest", "query", None),
-        ("page=1&page=2", "query", None),
+        ("page=1&page=2", "page", None),
     ] {
         let allowed = wrong_fields(&get(query).await, &[field]);
         assert_eq!(allowed[0], range.map_or(Value::Null, |range| json!([range])), "{query}");
     }
+    let allowed = wrong_fields(&get("sort=oldest&limit=0").await, &["limit", "sort"]);
+    assert_eq!(allowed[1], json!(["type", "status", "model", "before", "limit", "page"]));
+    // What is empty is not given.
+    get("type=&status=&model=&before=&limit=&page=").await.expect(200);
     // A model that is sold no longer, or never was: nothing is wrong with asking.
     assert_eq!(get("model=gpt-2").await.expect(200)["total"], 0);
 }

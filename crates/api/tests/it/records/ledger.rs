@@ -145,7 +145,8 @@ async fn what_is_wrong_is_named(database: TestDatabase) {
         ("from=yesterday", vec!["from"]),
         ("from=2026-13-01&to=2026-02-30&format=xml", vec!["from", "to", "format"]),
         ("from=2026-11-23&to=2026-11-21", vec!["to"]),
-        ("page=2", vec!["query"]),
+        ("page=2", vec!["page"]),
+        ("from=2026-11-23&to=2026-11-22", vec!["to"]),
     ] {
         let reply = service.get(&format!("/billing/ledger?{query}"), &account.key).await;
         wrong_fields(&reply, &fields);

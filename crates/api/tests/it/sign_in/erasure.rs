@@ -11,6 +11,9 @@ testkit::on_each_database!(
     nothing_of_a_person_is_left,
     what_cannot_be_done_at_once_is_done_later,
     an_operator_erases_as_often_as_he_likes,
+    starter_tokens_are_given_once,
+    what_is_paid_after_erasure_goes_back,
+    who_was_let_in_before_begins_nothing,
 );
 
 /// In every word that the person leaves.
@@ -100,9 +103,9 @@ async fn nothing_of_a_person_is_left(database: TestDatabase) {
 
     // The rest is the worker's: bytes of files, and the end of the looking.
     service.clock.advance_ms(60_000);
-    let done = service.app.recover().await.unwrap();
-    assert_eq!((done.erased_accounts, done.removed_files > 0), (1, true), "{done:?}");
-    assert_eq!(service.app.recover().await.unwrap().erased_accounts, 0);
+    assert_eq!(service.app.finish_erasures().await.unwrap(), 1);
+    assert_eq!(service.app.finish_erasures().await.unwrap(), 0);
+    assert!(service.app.recover().await.unwrap().removed_files > 0);
     let files = format!("files WHERE account_id = {}", ann.account.id);
     assert_eq!(auditor.read(&files, &["name"]).await.len(), 0);
     // Nothing is charged any more, the books are in order, and others have all that was theirs.
@@ -113,6 +116,61 @@ async fn nothing_of_a_person_is_left(database: TestDatabase) {
     assert!(!traces(&database, "hello").await.is_empty());
     // The address is free again.
     assert_ne!(register(&service, EMAIL).await.account.id, ann.account.id);
+}
+
+async fn starter_tokens_are_given_once(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let ann = register(&service, "Ann@example.org").await;
+    assert_eq!(service.wallet(&ann.account).await.permanent_available, 50);
+    service.generate(ann.access(), "gpt-5-nano", "hello").await.expect(200);
+    assert_eq!(erase(&service, ann.access()).await.status, 204);
+    let again = register(&service, "ann@EXAMPLE.org").await;
+    assert_eq!(service.wallet(&again.account).await.permanent_available, 0);
+    let bob = register(&service, "bob@example.org").await;
+    assert_eq!(service.wallet(&bob.account).await.permanent_available, 50);
+    // Who has had them is not written down.
+    let grants = database.auditor().await.read("starter_grants", &["identity_hash"]).await;
+    assert_eq!(grants.len(), 2);
+    service.assert_verifies().await;
+}
+
+async fn what_is_paid_after_erasure_goes_back(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    for (number, method) in ["yookassa", "telegram_stars"].into_iter().enumerate() {
+        for is_package in [true, false] {
+            let ann = register(&service, &format!("ann-{number}-{is_package}@example.org")).await;
+            let order = if is_package {
+                service.order_package(&ann.account, "start", method).await.expect(201)
+            } else {
+                let order = json!({ "plan": "pro", "method": method });
+                service.post("/billing/subscription", ann.access(), &order).await.expect(201)
+            };
+            assert_eq!(erase(&service, ann.access()).await.status, 204);
+            service.confirm(&order, "succeed").await;
+            service.live_through(2 * DAY_MS, DAY_MS / 24).await;
+            let auditor = database.auditor().await;
+            let own = format!("payments WHERE account_id = {}", ann.account.id);
+            let payments = auditor.read(&own, &["status", "amount_minor", "refunded_minor"]).await;
+            let [status, amount, refunded] = payments[0].as_slice() else { panic!("{payments:?}") };
+            // Nothing was paid where the service has heard of the end in time.
+            assert!(
+                ["returned", "canceled"].contains(&status.as_str()),
+                "{method} {is_package} {payments:?}"
+            );
+            if status == "returned" {
+                assert_eq!(amount, refunded);
+                let refunds = format!("refunds WHERE account_id = {}", ann.account.id);
+                let refunds = auditor.read(&refunds, &["kind", "status"]).await;
+                assert_eq!(
+                    refunds,
+                    [["unwanted".to_owned(), "succeeded".to_owned()]],
+                    "{method} {is_package}"
+                );
+            }
+            assert_eq!(service.wallet(&ann.account).await.permanent_available, 50);
+        }
+    }
+    service.assert_verifies().await;
 }
 
 async fn what_cannot_be_done_at_once_is_done_later(database: TestDatabase) {
@@ -133,7 +191,7 @@ async fn what_cannot_be_done_at_once_is_done_later(database: TestDatabase) {
         "{left:?}"
     );
     service.clock.advance_ms(60_000);
-    service.app.recover().await.unwrap();
+    service.app.finish_erasures().await.unwrap();
     assert_eq!(live().await.len(), 0);
     assert_eq!(traces(&database, MARK).await, ["payments.receipt_email"]);
     service.live_through(2 * DAY_MS, DAY_MS / 24).await;
@@ -157,10 +215,28 @@ async fn an_operator_erases_as_often_as_he_likes(database: TestDatabase) {
     }
     assert!(service.app.erase_account(domain::id::AccountId(1 << 40)).await.is_err());
     service.clock.advance_ms(60_000);
-    assert_eq!(service.app.recover().await.unwrap().erased_accounts, 1);
+    assert_eq!(service.app.finish_erasures().await.unwrap(), 1);
     service.app.erase_account(ann.account.id).await.unwrap();
     assert_eq!(traces(&database, MARK).await, Vec::<String>::new());
     // Its tokens stay as they were, and are nobody's.
     assert_eq!(service.wallet(&ann.account).await.permanent_available, 50);
+    service.assert_verifies().await;
+}
+
+async fn who_was_let_in_before_begins_nothing(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let other = service.another(&database).await;
+    let ann = busy_person(&service, "yookassa").await;
+    let access = ann.access();
+    // The other process believes the sign-in for a moment.
+    other.generate(access, "gpt-5-nano", "an unmistakable question").await.expect(200);
+    assert_eq!(erase(&service, access).await.status, 204);
+    let calls = other.calls().await;
+    let late = other.generate(access, "gpt-5-nano", "an unmistakable question").await;
+    refused(&late, 401, "not_authenticated");
+    let key = other.post("/keys", access, &json!({ "name": "unmistakable key" })).await;
+    refused(&key, 401, "not_authenticated");
+    assert_eq!(other.calls().await, calls);
+    assert_eq!(traces(&database, MARK).await, Vec::<String>::new());
     service.assert_verifies().await;
 }

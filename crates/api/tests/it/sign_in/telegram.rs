@@ -7,12 +7,13 @@ use futures_util::future::join_all;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use testkit::{BOT_TOKEN, Reply, Service, TestDatabase};
+use testkit::{BOT_TOKEN, Reply, Service, TestDatabase, send};
 
 testkit::on_each_database!(
     a_user_of_telegram_has_an_account,
     what_is_forged_or_old_is_refused,
     one_who_comes_twice_at_once_has_one_account,
+    one_who_comes_again_after_erasure_begins_with_nothing,
 );
 
 /// 2026-11-22T00:00:00Z, when every test begins.
@@ -45,7 +46,7 @@ async fn log_in(service: &Service, fields: &Value) -> Reply {
 async fn a_user_of_telegram_has_an_account(database: TestDatabase) {
     let service = Service::start(&database).await;
     let first = log_in(&service, &widget(42, "ann", NOW_S)).await;
-    let user = first.expect(200)["user"].clone();
+    let user = first.expect(201)["user"].clone();
     assert_eq!(user, json!({ "id": user["id"], "name": "Анна B.", "plan": "free", "token_balance": 50 }));
     let seen = me(&service, signed_in(&first).access()).await.expect(200);
     assert_eq!((&seen["email"], &seen["telegram_username"]), (&json!(null), &json!("ann")));
@@ -57,7 +58,7 @@ async fn a_user_of_telegram_has_an_account(database: TestDatabase) {
     let again = signed_in(&again);
     assert_eq!(me(&service, again.access()).await.expect(200)["telegram_username"], "ann_b");
     refresh(&service, &again.cookie).await.expect(200);
-    assert_ne!(log_in(&service, &widget(43, "bob", NOW_S)).await.expect(200)["user"]["id"], user["id"]);
+    assert_ne!(log_in(&service, &widget(43, "bob", NOW_S)).await.expect(201)["user"]["id"], user["id"]);
     service.assert_verifies().await;
 }
 
@@ -85,9 +86,25 @@ async fn one_who_comes_twice_at_once_has_one_account(database: TestDatabase) {
     let service = Service::start(&database).await;
     let fields = widget(42, "ann", NOW_S);
     let replies = join_all((0..6).map(|_| log_in(&service, &fields))).await;
-    let mut ids: Vec<_> = replies.iter().map(|reply| reply.expect(200)["user"]["id"].clone()).collect();
+    let mut ids: Vec<_> = replies.iter().map(|reply| reply.json()["user"]["id"].clone()).collect();
     ids.dedup();
     assert_eq!(ids.len(), 1);
+    let mut statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 201], "one of them has opened it");
     assert_eq!(database.auditor().await.read("accounts", &["id"]).await.len(), 1);
+    service.assert_verifies().await;
+}
+
+async fn one_who_comes_again_after_erasure_begins_with_nothing(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let first = log_in(&service, &widget(42, "ann", NOW_S)).await;
+    assert_eq!(first.expect(201)["user"]["token_balance"], 50);
+    let request = service.request(reqwest::Method::DELETE, "/api/v2/user/me", signed_in(&first).access());
+    assert_eq!(send(request).await.status, 204);
+    let again = log_in(&service, &widget(42, "ann", NOW_S)).await;
+    assert_eq!(again.expect(201)["user"]["token_balance"], 0);
+    assert_ne!(again.json()["user"]["id"], first.json()["user"]["id"]);
+    assert_eq!(log_in(&service, &widget(43, "bob", NOW_S)).await.expect(201)["user"]["token_balance"], 50);
     service.assert_verifies().await;
 }

@@ -37,7 +37,8 @@ async fn payments_and_subscriptions_are_told(database: TestDatabase) {
     let service = Service::start(&database).await;
     let account = listener(&service).await;
     let receiver = Receiver::start().await;
-    // It hears of nothing that was before it.
+    // It hears of nothing that was before it, and is behind the worker.
+    deliver_all(&service).await;
     let webhook = listen(&service, &account, &receiver, &[]).await;
     deliver_all(&service).await;
     assert_eq!(receiver.messages().await.len(), 0);

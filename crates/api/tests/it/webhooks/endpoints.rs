@@ -3,13 +3,14 @@
 use super::{Receiver, delete, listen, shown};
 use crate::{refused, wrong_fields};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{Service, Setup, TestDatabase, send};
 
 testkit::on_each_database!(
     endpoints_are_made_shown_and_removed,
     endpoints_are_their_accounts_own,
     wrong_endpoints_are_refused,
+    deliveries_are_counted_so_far,
     private_addresses_are_refused,
     so_many_endpoints_and_no_more,
     a_limited_key_minds_no_webhooks,
@@ -93,7 +94,33 @@ async fn wrong_endpoints_are_refused(database: TestDatabase) {
     assert_eq!(allowed, [json!(ALL)]);
     let webhook = service.post("/webhooks", &account.key, &json!({ "url": good })).await.expect(201);
     let page = format!("/webhooks/{}/deliveries?limit=101&page=0", webhook["id"]);
-    wrong_fields(&service.get(&page, &account.key).await, &["page", "limit"]);
+    wrong_fields(&service.get(&page, &account.key).await, &["limit", "page"]);
+    let page = format!("/webhooks/{}/deliveries?limit=100&page=101", webhook["id"]);
+    let allowed = wrong_fields(&service.get(&page, &account.key).await, &["page"]);
+    assert_eq!(allowed, [json!(["1..100"])]);
+}
+
+async fn deliveries_are_counted_so_far(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("vip", 0).await;
+    let receiver = Receiver::start().await;
+    let webhook = listen(&service, &account, &receiver, &[]).await;
+    service.generate(&account.key, "gpt-5-nano", "Hello.").await.expect(200);
+    assert_eq!(service.deliver().await, 1);
+    let path = format!("/webhooks/{}/deliveries?limit=100&page=100", webhook["id"]);
+    for (more, total, capped) in [(9_999, 10_000, Value::Null), (1, 10_000, json!(true))] {
+        let sql = format!(
+            "INSERT INTO webhook_deliveries
+            WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {more})
+            SELECT account_id, id + {more} * 100000 + n, endpoint_id, event_id + {more} * 100000 + n, url, host, lane, status,
+                attempts, 0, NULL, give_up_at_ms, 0, 0, NULL, NULL, NULL, created_at_ms
+            FROM numbers CROSS JOIN (SELECT * FROM webhook_deliveries ORDER BY id LIMIT 1) AS first"
+        );
+        database.execute(&sql).await.unwrap();
+        let page = service.get(&path, &account.key).await.expect(200);
+        assert_eq!((&page["total"], &page["total_capped"]), (&json!(total), &capped));
+        assert_eq!((page["items"].as_array().unwrap().len(), &page["pages"]), (100, &json!(100)));
+    }
 }
 
 async fn private_addresses_are_refused(database: TestDatabase) {
@@ -101,7 +128,7 @@ async fn private_addresses_are_refused(database: TestDatabase) {
     let service = Service::start_with(&database, setup).await;
     let account = service.account("vip", 0).await;
     for url in [
-        "http://example.org/hook",
+        "http://127.0.0.1/hook",
         "https://127.0.0.1/hook",
         "https://2130706433/hook",
         "https://10.0.0.1/",
@@ -117,8 +144,10 @@ async fn private_addresses_are_refused(database: TestDatabase) {
         let generate = json!({ "model": "gpt-5-nano", "prompt": "Hello.", "webhook_url": url });
         wrong_fields(&service.post("/generate", &account.key, &generate).await, &["webhook_url"]);
     }
-    let good = json!({ "url": "https://example.org/", "events": ["balance.low"] });
-    service.post("/webhooks", &account.key, &good).await.expect(201);
+    for scheme in ["http", "https"] {
+        let good = json!({ "url": format!("{scheme}://example.org/"), "events": ["balance.low"] });
+        service.post("/webhooks", &account.key, &good).await.expect(201);
+    }
 
     // One that was named when it was allowed is not sent to any more.
     let receiver = Receiver::start().await;

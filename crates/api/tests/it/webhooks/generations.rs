@@ -13,6 +13,7 @@ testkit::on_each_database!(
     a_jobs_end_is_told,
     what_a_dead_process_left_is_told,
     nothing_is_written_for_nobody,
+    clocks_may_differ,
     only_what_is_asked_for_is_told,
     a_generation_has_an_address_of_its_own,
     an_address_of_its_own_is_part_of_the_request,
@@ -131,6 +132,20 @@ async fn nothing_is_written_for_nobody(database: TestDatabase) {
     generate(&service, &account, "Hello.").await.expect(200);
     assert_eq!(events(&database).await.len(), 2);
     assert_eq!(service.deliver().await, 0);
+}
+
+async fn clocks_may_differ(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("vip", 0).await;
+    let receiver = Receiver::start().await;
+    listen(&service, &account, &receiver, &[]).await;
+    // As by the clock of a process that is ahead by five minutes, and then by more.
+    for (ahead_ms, told) in [(300_000, 1), (1, 0)] {
+        let sql = format!("UPDATE webhook_endpoints SET created_at_ms = created_at_ms + {ahead_ms}");
+        database.execute(&sql).await.unwrap();
+        generate(&service, &account, "Hello.").await.expect(200);
+        assert_eq!(service.deliver().await, told, "{ahead_ms}");
+    }
 }
 
 async fn only_what_is_asked_for_is_told(database: TestDatabase) {

@@ -13,6 +13,10 @@ testkit::on_each_database!(
     two_workers_send_each_once,
     what_a_dead_worker_held_is_sent,
     one_host_does_not_hold_up_others,
+    one_account_does_not_hold_up_others,
+    what_is_late_is_given_up,
+    what_sent_nothing_does_not_count,
+    what_cannot_be_made_known_holds_nothing_up,
     word_is_sent_again_on_request,
     what_is_old_is_forgotten,
 );
@@ -128,26 +132,132 @@ fn domain_now(service: &Service) -> i64 {
     service.app.clock().now().unix_ms()
 }
 
+/// Has `count` further events of the first delivery's account on their way to `host`, due before all others.
+async fn crowd(database: &TestDatabase, lane: i64, host: &str, count: i64) {
+    let numbers = format!(
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})"
+    );
+    let of_first = "FROM numbers CROSS JOIN (SELECT * FROM webhook_deliveries ORDER BY id LIMIT 1) AS one";
+    let id = format!("1000000 + n * 1000 + {lane}");
+    for sql in [
+        format!(
+            "INSERT INTO events {numbers} SELECT account_id, {id}, 'payment.failed', '{{}}', created_at_ms, 0 {of_first}"
+        ),
+        format!(
+            "INSERT INTO webhook_deliveries {numbers}
+            SELECT account_id, {id}, endpoint_id, {id}, url, '{host}', {lane}, 'pending', 0, 0, 1, give_up_at_ms, 0, 0,
+                NULL, NULL, NULL, created_at_ms {of_first}"
+        ),
+    ] {
+        database.execute(&sql).await.unwrap();
+    }
+}
+
 async fn one_host_does_not_hold_up_others(database: TestDatabase) {
     let setup = Setup { webhooks_at_once_per_host: 1, ..Setup::default() };
     let service = Service::start_with(&database, setup).await;
     let account = service.account("vip", 0).await;
     let (crowded, other) = (Receiver::start().await, Receiver::start().await);
     listen(&service, &account, &crowded, &[]).await;
-    for _ in 0..3 {
-        generate(&service, &account, "Hello.").await.expect(200);
-    }
-    service.clock.advance_ms(1);
+    generate(&service, &account, "Hello.").await.expect(200);
+    assert_eq!(service.deliver().await, 1);
+    // More than a round looks at, all older than what follows.
+    crowd(&database, 5, "127.0.0.1", 1_500).await;
     let url = other.url().replace("127.0.0.1", "localhost");
+    let own = json!({ "model": "gpt-5-nano", "prompt": "Hello.", "webhook_url": url });
+    service.post("/generate", &account.key, &own).await.expect(200);
+    // It waits for nobody but its own host.
+    assert_eq!(service.deliver().await, 2);
+    assert_eq!((crowded.messages().await.len(), other.messages().await.len()), (2, 1));
+}
+
+async fn one_account_does_not_hold_up_others(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let (account, calm) = (service.account("vip", 0).await, service.account("vip", 0).await);
+    // Nothing that it is sent is answered while this test lasts.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", silent.local_addr().unwrap());
     service.post("/webhooks", &account.key, &json!({ "url": url })).await.expect(201);
     generate(&service, &account, "Hello.").await.expect(200);
-    // The last one waits for nobody but its own host.
-    assert_eq!(service.deliver().await, 2);
-    assert_eq!(other.messages().await.len(), 1);
-    for _ in 0..3 {
-        assert_eq!(service.deliver().await, 1);
+    let held = service.app.deliver_webhooks().await.unwrap();
+    assert_eq!(held.count(), 1);
+    for lane in 1..=100 {
+        crowd(&database, lane, &format!("host-{lane}.example"), 1).await;
     }
-    assert_eq!(crowded.messages().await.len(), 4);
+    let receiver = Receiver::start().await;
+    listen(&service, &calm, &receiver, &[]).await;
+    let mut rounds = vec![service.app.deliver_webhooks().await.unwrap()];
+    generate(&service, &calm, "Hello.").await.expect(200);
+    rounds.push(service.app.deliver_webhooks().await.unwrap());
+    // A quarter of the room for 32, one of which was taken before; and one for the other account.
+    let begun: usize = rounds.iter().map(app::Round::count).sum();
+    assert_eq!(begun, 8);
+    wait_for(&receiver).await;
+}
+
+/// Waits for a message.
+async fn wait_for(receiver: &Receiver) {
+    let came = async {
+        while receiver.messages().await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), came).await.unwrap();
+}
+
+async fn what_is_late_is_given_up(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("vip", 0).await;
+    let receiver = Receiver::start().await;
+    let webhook = listen(&service, &account, &receiver, &[]).await;
+    receiver.answer(500);
+    generate(&service, &account, "Hello.").await.expect(200);
+    assert_eq!(service.deliver().await, 1);
+    service.clock.advance_ms(2 * DAY_MS);
+    assert_eq!(service.deliver().await, 1);
+    let late = deliveries(&service, &account, &webhook["id"]).await[0].clone();
+    assert_eq!((&late["status"], &late["attempts"]), (&json!("failed"), &json!(1)));
+    assert_eq!((receiver.messages().await.len(), &late["error"]), (1, &json!("its turn came too late")));
+    // Once more means from the start.
+    receiver.answer(204);
+    redeliver(&service, &account, &webhook, &late["id"]).await.expect(202);
+    service.clock.advance_ms(DAY_MS);
+    assert_eq!(service.deliver().await, 1);
+    assert_eq!(deliveries(&service, &account, &webhook["id"]).await[0]["status"], "succeeded");
+}
+
+async fn what_sent_nothing_does_not_count(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("vip", 0).await;
+    let receiver = Receiver::start().await;
+    let webhook = listen(&service, &account, &receiver, &[]).await;
+    generate(&service, &account, "Hello.").await.expect(200);
+    database.execute("UPDATE events SET data = 'no JSON', type = 'payment.failed'").await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(service.deliver().await, 1);
+        service.clock.advance_ms(60_000);
+    }
+    let pending = &deliveries(&service, &account, &webhook["id"]).await[0];
+    assert_eq!((&pending["status"], &pending["attempts"]), (&json!("pending"), &json!(0)));
+    database.execute("UPDATE events SET data = '{}'").await.unwrap();
+    assert_eq!(service.deliver().await, 1);
+    assert_eq!(deliveries(&service, &account, &webhook["id"]).await[0]["attempts"], 1);
+    assert_eq!(receiver.messages().await.len(), 1);
+}
+
+async fn what_cannot_be_made_known_holds_nothing_up(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("vip", 0).await;
+    let receiver = Receiver::start().await;
+    receiver.answer(500);
+    listen(&service, &account, &receiver, &[]).await;
+    generate(&service, &account, "Hello.").await.expect(200);
+    assert_eq!(service.deliver().await, 1);
+    service.clock.advance_ms(5_000);
+    // Making deliveries fails as long as this is so.
+    database.execute("ALTER TABLE generations RENAME COLUMN webhook_url TO elsewhere").await.unwrap();
+    assert_eq!(service.app.deliver_webhooks().await.unwrap().count(), 1);
+    database.execute("ALTER TABLE generations RENAME COLUMN elsewhere TO webhook_url").await.unwrap();
 }
 
 async fn redeliver(service: &Service, account: &Account, webhook: &Value, id: &Value) -> testkit::Reply {
@@ -184,10 +294,11 @@ async fn what_is_old_is_forgotten(database: TestDatabase) {
     let webhook = listen(&service, &account, &receiver, &[]).await;
     generate(&service, &account, "Hello.").await.expect(200);
     assert_eq!(service.deliver().await, 1);
-    service.clock.advance_ms(30 * DAY_MS);
-    assert_eq!(service.app.forget_events().await.unwrap(), 0);
-    service.clock.advance_ms(1);
-    assert_eq!(service.app.forget_events().await.unwrap(), 2);
+    // The delivery first, and the event when no cycle of its time can run any more.
+    for (passed_ms, forgotten) in [(30 * DAY_MS, 0), (1, 1), (10 * DAY_MS - 1, 0), (1, 1)] {
+        service.clock.advance_ms(passed_ms);
+        assert_eq!(service.app.forget_events().await.unwrap(), forgotten, "{passed_ms}");
+    }
     let rows = database.auditor().await.read("webhook_deliveries", &["endpoint_id"]).await;
     assert_eq!((rows.len(), webhook["id"].is_i64()), (0, true));
 }

@@ -55,6 +55,7 @@ impl<Done> Book<Done> {
                 ..wallet
             });
         }
+        self.allowances.insert(open.cycle.id, allowance_tokens);
         self.cycles.push(open);
         Ok(Outcome::Done)
     }

@@ -21,6 +21,10 @@ impl<Done> Book<Done> {
         if let Some(earlier) = self.earlier(&request)? {
             return Ok(Outcome::Bound(earlier));
         }
+        // Whoever asks was let in before the account was erased.
+        if wallet.is_closed {
+            return Err(Refusal::UnknownAccount);
+        }
         let rate = wallet.rate.count(request.limits, self.now).map_err(Refusal::RateLimited)?;
         let key_use = self.key_use_with(&request)?;
         let split = wallet.split(request.price_tokens, self.now).ok_or(Refusal::InsufficientTokens {

@@ -110,9 +110,17 @@ fn a_charge_that_is_given_back_returns_to_what_was_spent_last() {
     };
     let came = [package(0, 1, 50), package(10, 2, 100)];
     check(&[came[0], came[1], charge(20, 90, 70), back(30, 90, 70)], 0, &[(1, 50), (2, 100)]);
-    check(&[came[0], came[1], charge(20, 90, 40), charge(21, 91, 30), back(30, 90, 40)], 0, &[(1, 20), (2, 100)]);
+    check(
+        &[came[0], came[1], charge(20, 90, 40), charge(21, 91, 30), back(30, 90, 40)],
+        0,
+        &[(1, 20), (2, 100)],
+    );
     // What a refund of money has taken is not refilled.
-    check(&[came[0], came[1], charge(20, 90, 30), refund(25, 1_002, 100), back(30, 90, 30)], 0, &[(1, 50), (2, 0)]);
+    check(
+        &[came[0], came[1], charge(20, 90, 30), refund(25, 1_002, 100), back(30, 90, 30)],
+        0,
+        &[(1, 50), (2, 0)],
+    );
     // By the clock of another process it seems to come back before it went.
     check(&[came[0], came[1], back(15, 90, 30), charge(20, 90, 30)], 0, &[(1, 50), (2, 100)]);
     // What an operator takes goes like anything else: the oldest first.

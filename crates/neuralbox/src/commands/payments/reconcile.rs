@@ -1,10 +1,10 @@
 //! `neuralbox payments reconcile`
 
 use crate::{
-    commands::{Error, time::read_time},
+    commands::{Error, time::read_time, trail::noted},
     output,
 };
-use app::{App, Finding, Outcome, Reconciliation};
+use app::{App, AuditNote, Finding, Outcome, Reconciliation};
 use domain::time::{DAY_MS, Timestamp};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -12,12 +12,12 @@ use std::process::ExitCode;
 /// Milliseconds back from the end that are compared where nothing is said.
 const SPAN_MS: i64 = 2 * DAY_MS;
 
-/// Compares, says what would be done, and does it where that is wanted. Exit status 0 when nothing is left open.
+/// Compares, says what would be done, and does it where there is a note of who wants that. Exit status 0 when nothing is left open.
 pub(super) async fn run(
     app: &App,
     from: Option<&str>,
     to: Option<&str>,
-    apply: bool,
+    note: Option<AuditNote>,
     json: bool,
 ) -> Result<ExitCode, Error> {
     let read = |option: &str, text: Option<&str>| text.map(|text| read_time(option, text)).transpose();
@@ -30,10 +30,12 @@ pub(super) async fn run(
         ));
     }
     if !json {
-        output::line(&text(&planned, apply));
+        output::line(&text(&planned, note.is_some()));
     }
-    let done = if apply && !planned.findings.is_empty() {
-        let done = app.reconcile(from, to, true).await?;
+    let done = if let Some(note) = note.filter(|_| !planned.findings.is_empty()) {
+        let details = Some(format!("{from} to {to}, {} findings", planned.findings.len()));
+        let work = Box::pin(async { Ok(app.reconcile(from, to, true).await?) });
+        let done = noted(app, AuditNote { details, ..note }, work, |_, note| note).await?;
         if !json {
             output::line(&format!("\n{}", outcomes(&done)));
         }

@@ -9,7 +9,7 @@ use domain::{
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-pub(super) fn payment(payment: &Payment) -> Value {
+pub(in crate::commands) fn payment(payment: &Payment) -> Value {
     json!({
         "id": payment.id,
         "account_id": payment.account_id,
@@ -45,7 +45,7 @@ pub(super) fn refund(refund: &Refund) -> Value {
     })
 }
 
-fn subscription(subscription: &Subscription) -> Value {
+pub(in crate::commands) fn subscription(subscription: &Subscription) -> Value {
     json!({
         "id": subscription.id,
         "account_id": subscription.account_id,
@@ -104,14 +104,23 @@ pub(super) fn in_doubt(found: &InDoubt, account_id: Option<AccountId>) -> Value 
     payments.chain(refunds).chain(subscriptions).collect()
 }
 
+/// Whose thing of that id waits for a person.
+pub(super) fn doubted(found: &InDoubt, id: i64) -> Option<AccountId> {
+    let payments = found.payments.iter().map(|found| (found.id.0, found.account_id));
+    let refunds = found.refunds.iter().map(|found| (found.id.0, found.account_id));
+    let subscriptions = found.subscriptions.iter().map(|found| (found.id.0, found.account_id));
+    let mut all = payments.chain(refunds).chain(subscriptions);
+    all.find(|(found, _)| *found == id).map(|(_, account_id)| account_id)
+}
+
 /// The columns of payments in a table.
-pub(super) const PAYMENT_COLUMNS: [&str; 9] =
+pub(in crate::commands) const PAYMENT_COLUMNS: [&str; 9] =
     ["id", "account_id", "created_at", "kind", "item", "method", "status", "amount", "currency"];
 /// The columns of what waits for a person.
 pub(super) const DOUBT_COLUMNS: [&str; 5] = ["what", "id", "account_id", "since", "attention"];
 
 /// Rows as a table of some of their fields.
-pub(super) fn table(rows: &Value, columns: &[&str], when_empty: &str) -> String {
+pub(in crate::commands) fn table(rows: &Value, columns: &[&str], when_empty: &str) -> String {
     let rows: Vec<&Value> = rows.as_array().into_iter().flatten().collect();
     if rows.is_empty() {
         return when_empty.to_owned();
@@ -130,7 +139,7 @@ pub(super) fn table(rows: &Value, columns: &[&str], when_empty: &str) -> String 
 }
 
 /// One thing, a line for each of its fields.
-pub(super) fn fields(data: &Value) -> String {
+pub(in crate::commands) fn fields(data: &Value) -> String {
     let mut text = String::new();
     for (name, value) in data.as_object().into_iter().flatten() {
         // Writing to a String cannot fail.

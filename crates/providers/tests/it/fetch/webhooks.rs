@@ -26,15 +26,14 @@ async fn a_name_that_leads_home_is_refused_when_it_is_connected_to() {
 
 #[tokio::test]
 async fn an_address_that_leads_home_is_refused_before() {
-    for url in [
-        "https://127.0.0.1/",
-        "https://0x7f.1/",
-        "https://[::1]/",
-        "https://localhost/",
-        "http://example.org/",
-    ] {
+    for url in
+        ["https://127.0.0.1/", "http://127.0.0.1/", "https://0x7f.1/", "https://[::1]/", "https://localhost/"]
+    {
         assert!(client(false, &[]).host(url).is_err(), "{url}");
         assert!(client(false, &[]).send(url, &[], String::new()).await.is_err(), "{url}");
         assert!(client(true, &[]).host(url).is_ok(), "{url}");
+    }
+    for scheme in ["http", "https"] {
+        assert_eq!(client(false, &[]).host(&format!("{scheme}://example.org/hook")).unwrap(), "example.org");
     }
 }

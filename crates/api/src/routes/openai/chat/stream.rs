@@ -57,9 +57,8 @@ async fn end(running: Running, chunks: &Chunks, request_id: &str) -> VecDeque<Ev
         Ok(None) => Error::OutcomeUnknown,
         Err(failed) => failed.error,
     };
-    let is_internal = matches!(error, Error::Internal(_));
-    let mut error = ApiError::from(error);
-    if is_internal {
+    let mut error = ApiError::from(error).of_generation(chunks.id);
+    if error.code == "internal_error" {
         // Events are sent after the request's own scope has ended, so its name is brought along.
         error.message = request_id.to_owned();
     }
