@@ -9,7 +9,10 @@ use axum::{
 };
 use metrics::{counter, describe_counter, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use std::{sync::LazyLock, time::Instant};
+use std::{
+    sync::{LazyLock, Mutex, PoisonError},
+    time::Instant,
+};
 
 const REQUESTS: &str = "neuralbox_http_requests_total";
 const LATENCY: &str = "neuralbox_http_request_duration_seconds";
@@ -26,6 +29,9 @@ static RECORDER: LazyLock<Option<PrometheusHandle>> = LazyLock::new(|| {
     Some(handle)
 });
 
+/// Several services in one process, as in tests, each show how they stand themselves.
+static RENDERING: Mutex<()> = Mutex::new(());
+
 fn describe() {
     describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
     describe_histogram!(LATENCY, "Seconds until the head of the answer, by route.");
@@ -40,6 +46,7 @@ pub(crate) fn start() {
 /// Everything that has been counted, and how things stand now.
 pub(crate) fn render(now: &[Gauge]) -> Option<String> {
     let recorder = RECORDER.as_ref()?;
+    let _one_at_a_time = RENDERING.lock().unwrap_or_else(PoisonError::into_inner);
     for Gauge { name, labels, value } in now {
         gauge!(*name, labels).set(*value as f64);
     }

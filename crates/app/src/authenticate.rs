@@ -77,11 +77,16 @@ impl KeyCache {
         Self { believed, forgotten: Mutex::default() }
     }
 
+    /// How often something was forgotten.
+    fn times_forgotten(&self) -> u64 {
+        *self.forgotten()
+    }
+
     fn forgotten(&self) -> MutexGuard<'_, u64> {
         self.forgotten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what was looked up at `found_at_ms`, unless something was forgotten since [`Self::forgotten`] was `before`.
+    /// Keeps what was looked up at `found_at_ms`, unless something was forgotten since [`Self::times_forgotten`] was `before`.
     fn keep(&self, hash: String, believed: Believed, found_at_ms: i64, before: u64) {
         let forgotten = self.forgotten();
         if *forgotten == before {
@@ -130,7 +135,7 @@ impl App {
         let believed = match self.inner.keys.get(&hash, asked_at_ms) {
             Some(believed) => believed,
             None => {
-                let before = *self.inner.keys.forgotten();
+                let before = self.inner.keys.times_forgotten();
                 let found = if is_key {
                     self.storage().principal(&hash).await?.map(Believed::Key)
                 } else {
@@ -218,13 +223,13 @@ mod tests {
             Believed::Session(SessionPrincipal { account_id, plan: None, is_suspended: false, expires_at })
         };
         let keep = |hash: &str, before| keys.keep(hash.to_owned(), session(AccountId(1)), 0, before);
-        let before = *keys.forgotten();
+        let before = keys.times_forgotten();
         keep("early", before);
         assert!(keys.get("early", 1).is_some());
         keys.forget_account(AccountId(1));
         keep("late", before);
         assert!(keys.get("early", 1).is_none() && keys.get("late", 1).is_none());
-        keep("late", *keys.forgotten());
+        keep("late", keys.times_forgotten());
         assert!(keys.get("late", 1).is_some());
     }
 }
