@@ -17,6 +17,7 @@ mod time;
 mod vendor_prices;
 
 use domain::catalog::{Catalog, Model, Sources};
+use proptest::test_runner::Config as ProptestConfig;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
@@ -24,6 +25,12 @@ static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::parse(&Sources::de
 
 fn model(slug: &str) -> &'static Model {
     CATALOG.model(slug).unwrap()
+}
+
+/// So many cases, or more if the environment asks for more.
+fn at_least(cases: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: config.cases.max(cases), ..config }
 }
 
 /// A request's parameters, written with `json!`.

@@ -68,7 +68,7 @@ fn check(world: World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(crate::at_least(500))]
 
     /// Whatever happens in some accounts before, in and after the time of the report. No two things happen at one instant, for
     /// their order decides what is rounded.

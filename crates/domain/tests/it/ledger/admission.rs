@@ -257,7 +257,7 @@ fn check_admission(store: &Store, model: &Model, now: Timestamp) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(crate::at_least(500))]
 
     #[test]
     fn admission_does_what_the_model_does(

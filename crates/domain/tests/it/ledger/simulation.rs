@@ -49,6 +49,7 @@ const CYCLES: i64 = 200;
 const REFUNDS: i64 = 300;
 const PAYMENTS: i64 = 400;
 const TAKES: i64 = 500;
+const GRANTS: i64 = 600;
 
 fn cycle_id() -> impl Strategy<Value = i64> {
     CYCLES + 1..CYCLES + 7
@@ -97,7 +98,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (account(), 1_i64..15, amount()).prop_map(|(account, id, price)| hold(account, id, price)),
         6 => (account(), 1_i64..15, any::<bool>()).prop_map(|(account, id, done)| resolve(account, id, done)),
         2 => (account(), 1_i64..6, any::<bool>(), amount()).prop_map(|(account, id, is_starter, tokens)| {
-            let (reason, ids) = if is_starter { (Reason::Starter, STARTERS) } else { (Reason::Grant, 0) };
+            let (reason, ids) = if is_starter { (Reason::Starter, STARTERS) } else { (Reason::Grant, GRANTS) };
             grant(account, ids + id, reason, tokens)
         }),
         3 => (account(), cycle_id(), 0_i64..400, 1_i64..200, amount()).prop_map(
@@ -170,7 +171,7 @@ fn check_charges(store: &Store) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::at_least(1_000))]
 
     #[test]
     fn the_ledger_does_what_the_model_does(batches in batches()) {
