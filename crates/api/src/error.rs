@@ -18,6 +18,9 @@ const OVERLOADED_RETRY_AFTER_S: u32 = 1;
 /// Seconds after which one of an account's streams may well have ended.
 const STREAMS_RETRY_AFTER_S: u32 = 5;
 
+/// Wrong fields that are named in one answer, lest that be many times as long as what it answers.
+pub(crate) const MAX_FIELDS: usize = 100;
+
 /// The shape of every error.
 #[derive(Serialize)]
 pub(crate) struct ErrorBody<'a> {
@@ -156,8 +159,11 @@ impl From<Error> for ApiError {
             Error::NotFound(what) => {
                 Self { missing: Some(what), ..Self::new(StatusCode::NOT_FOUND, code, message) }
             }
-            Error::Validation(fields) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
-                .with_details(json!({ "fields": fields })),
+            Error::Validation(mut fields) => {
+                fields.truncate(MAX_FIELDS);
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
+                    .with_details(json!({ "fields": fields }))
+            }
             Error::NotCancellable | Error::Canceled => Self::new(StatusCode::CONFLICT, code, message),
             // What took so long will do so again.
             Error::TimedOut => {

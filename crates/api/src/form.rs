@@ -1,6 +1,9 @@
 //! `multipart/form-data` with one file in it, which goes to disk as it comes.
 
-use crate::{HttpLimits, error::ApiError};
+use crate::{
+    HttpLimits,
+    error::{ApiError, MAX_FIELDS},
+};
 use app::{App, Expected, MAX_INPUT_BYTES, Spooled};
 use axum::{
     extract::{
@@ -159,6 +162,9 @@ impl Form {
                 Ok(false) => break,
                 Err(PartError::Wrong(fields)) => self.wrong.extend(fields),
                 Err(PartError::Refused(error)) => return Err(error),
+            }
+            if self.wrong.len() >= MAX_FIELDS {
+                return Ok(());
             }
             read_until.get_or_insert_with(|| Instant::now() + LINGER);
         }

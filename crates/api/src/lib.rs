@@ -8,6 +8,7 @@ mod extract;
 mod form;
 mod http_limits;
 mod idempotency;
+mod json_size;
 mod limits;
 mod metrics;
 mod openapi;

@@ -1,7 +1,7 @@
 //! A name for each request, in its log lines, its response, and the message of an internal error.
 
 use axum::{
-    extract::Request,
+    extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue},
     middleware::Next,
     response::Response,
@@ -28,8 +28,7 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
         "request",
         request_id = id,
         method = %request.method(),
-        // The path alone: a query may hold what does not belong in a log.
-        path = request.uri().path(),
+        path = shown_path(&request),
     );
     let answer = async {
         let response = next.run(request).await;
@@ -41,6 +40,14 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
         response.headers_mut().insert(HEADER, value);
     }
     response
+}
+
+/// The path alone, for a query may hold what does not belong in a log; and without a name that nobody can guess, for that is all
+/// it takes to read a file, or to have a job asked after.
+fn shown_path(request: &Request) -> &str {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let is_secret = |route: &&str| route.contains("{name}") || route.contains("{token}");
+    route.filter(is_secret).unwrap_or_else(|| request.uri().path())
 }
 
 /// Letters, digits and a little punctuation: nothing that could mean something in a log or a header.

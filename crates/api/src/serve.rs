@@ -1,6 +1,8 @@
 //! Serving on a socket.
 
 mod connections;
+mod lent;
+mod unread;
 
 use crate::{HttpSettings, router};
 use app::App;

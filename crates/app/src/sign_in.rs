@@ -176,7 +176,7 @@ impl App {
     pub async fn refresh(&self, refresh_token: &str) -> Result<SignedIn, Error> {
         let token = RefreshToken::parse(refresh_token).ok_or(SESSION_OVER)?;
         let session = self.storage().session(&token.family_hash()).await?.ok_or(SESSION_OVER)?;
-        if session.token_hash != token.hash() {
+        if !token.is_behind(&session.token_hash) {
             let account_id = session.account_id.0;
             tracing::warn!(account_id, "a refresh token was used twice: its sign-in ends");
             self.end_session(&session).await?;

@@ -80,6 +80,11 @@ impl Operation {
         ])
     }
 
+    /// Takes no body, and refuses one.
+    pub(crate) fn no_body(self) -> Self {
+        self.refuses(&["bad_request", "payload_too_large", "validation_error"])
+    }
+
     /// Takes a form, whose parts are the properties of `schema`.
     pub(crate) fn form(self, schema: Value) -> Self {
         self.body("multipart/form-data", schema, None).refuses(&[

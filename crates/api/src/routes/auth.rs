@@ -204,13 +204,10 @@ pub(crate) fn refresh_operation() -> Operation {
             "A refresh token is good once. One that comes a second time ends the whole sign-in. Of several requests at once one \
              gets the next token; the others are refused, and the sign-in goes on.",
         )
-        .refuses(&["bad_request", "not_authenticated", "payload_too_large", "validation_error"])
+        .no_body()
+        .refuses(&["not_authenticated"])
 }
 
 pub(crate) fn log_out_operation() -> Operation {
-    Operation::new("Sign out").answers_nothing(204, "The sign-in is over.").refuses(&[
-        "bad_request",
-        "payload_too_large",
-        "validation_error",
-    ])
+    Operation::new("Sign out").no_body().answers_nothing(204, "The sign-in is over.")
 }

@@ -244,6 +244,7 @@ pub(crate) fn delete_operation() -> Operation {
 
 pub(crate) fn rotate_operation() -> Operation {
     Operation::new("Give a webhook a new secret")
+        .no_body()
         .about("For 24 hours messages are signed by the one before, too.")
         .answers::<CreatedBody>(200, "The webhook, with its new secret.", created_example())
         .refuses(&["limited_key"])

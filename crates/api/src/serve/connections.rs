@@ -1,7 +1,12 @@
 //! Connections: how many there are, and what the heads of their requests may be.
 
+use super::{
+    lent::{lend, linger},
+    unread,
+};
 use crate::HttpLimits;
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{Router, extract::ConnectInfo};
+use futures_util::TryFutureExt;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -24,7 +29,9 @@ use tower::ServiceExt;
 /// Connections that are told at the same time that there are too many; any more are closed without a word.
 const TURNED_AWAY_AT_ONCE: usize = 64;
 /// How long one of them is listened to, so that its client reads what it is told.
-const LINGER: Duration = Duration::from_secs(1);
+const TURNED_AWAY_LINGER: Duration = Duration::from_secs(1);
+/// How long a client is listened to that goes on sending what was refused already.
+const LINGER: Duration = Duration::from_secs(5);
 /// Pause after the system has refused a connection, for want of files as a rule.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 const TOO_MANY: &str = r#"{"error":"overloaded","message":"this process has as many connections as it takes; try again shortly","details":{}}"#;
@@ -54,15 +61,19 @@ pub(super) async fn serve(
         if let Ok(place) = places.clone().try_acquire_owned() {
             let router = router.clone();
             let service = service_fn(move |request: Request<Incoming>| {
-                let mut request = request.map(Body::new);
+                let (mut request, reading) = unread::watch(request);
                 request.extensions_mut().insert(ConnectInfo(peer));
-                router.clone().oneshot(request)
+                router.clone().oneshot(request).map_ok(move |response| reading.tell(response))
             });
+            let (stream, returned) = lend(stream);
             let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
                 // Clients break connections off as they like.
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "a connection");
+                }
+                if let Ok(stream) = returned.await {
+                    linger(stream, LINGER).await;
                 }
                 drop(place);
             });
@@ -98,8 +109,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Says that there are too many, and reads for a moment what the client sends: closed with something unread, the connection
-/// would be reset, and the answer lost.
+/// Says that there are too many.
 async fn turn_away(mut stream: TcpStream, place: OwnedSemaphorePermit) {
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
@@ -108,10 +118,10 @@ async fn turn_away(mut stream: TcpStream, place: OwnedSemaphorePermit) {
     );
     let telling = async {
         stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await?;
-        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+        stream.shutdown().await
     };
-    // Whoever does not listen has been told all the same.
-    let _ = tokio::time::timeout(LINGER, telling).await;
+    if let Ok(Ok(())) = tokio::time::timeout(TURNED_AWAY_LINGER, telling).await {
+        linger(stream, TURNED_AWAY_LINGER).await;
+    }
     drop(place);
 }

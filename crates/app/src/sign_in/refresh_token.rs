@@ -3,6 +3,7 @@
 
 use crate::{Error, key};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use subtle::ConstantTimeEq;
 
 const FAMILY_BYTES: usize = 16;
 const SECRET_BYTES: usize = 32;
@@ -45,6 +46,11 @@ impl RefreshToken {
     pub(super) fn hash(&self) -> String {
         key::hash(self.bytes)
     }
+
+    /// Whether this is what was kept of it. Compared in constant time.
+    pub(super) fn is_behind(&self, hash: &str) -> bool {
+        self.hash().as_bytes().ct_eq(hash.as_bytes()).into()
+    }
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), Error> {
@@ -62,6 +68,7 @@ mod tests {
         let read = RefreshToken::parse(&next.to_text()).unwrap();
         assert_eq!((read.family_hash(), read.hash()), (first.family_hash(), next.hash()));
         assert_ne!(first.hash(), next.hash());
+        assert!(read.is_behind(&next.hash()) && !read.is_behind(&first.hash()) && !read.is_behind(""));
         assert_ne!(first.family_hash(), RefreshToken::generate().unwrap().family_hash());
         for wrong in ["", "a", &first.to_text()[1..], &format!("{}A", first.to_text())] {
             assert!(RefreshToken::parse(wrong).is_none(), "{wrong}");

@@ -36,7 +36,7 @@ fn every_length_of_a_head() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: ProptestConfig::default().cases.max(512), ..ProptestConfig::default() })]
 
     #[test]
     fn arbitrary_bytes_behind_a_real_head(which in any::<Index>(), head in 0..200_usize, bytes in vec(any::<u8>(), 0..2_000)) {

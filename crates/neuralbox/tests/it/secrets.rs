@@ -1,5 +1,8 @@
 //! Secrets go in and do not come out.
 
+mod dump;
+mod everywhere;
+
 use crate::installation::Installation;
 use reqwest::Method;
 use serde_json::json;

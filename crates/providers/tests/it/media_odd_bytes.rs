@@ -17,8 +17,13 @@ fn check(call: &MediaCall, body: &[u8]) {
     adapter(call).decode_error(&Response { status: StatusCode::BAD_REQUEST, body: body.to_vec() });
 }
 
+/// There are many subjects, so a few of each do, unless the environment says how many.
+fn cases() -> u32 {
+    std::env::var_os("PROPTEST_CASES").map_or(64, |_| ProptestConfig::default().cases)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn arbitrary_bytes(body in vec(any::<u8>(), 0..2_000)) {

@@ -1,14 +1,8 @@
 //! `POST /billing/notifications/…`: what payment services tell us. An answer other than 200 has it sent again.
 
-use crate::{error::ApiError, openapi::Operation};
+use crate::{error::ApiError, extract::WholeBody, openapi::Operation};
 use app::{App, Error};
-use axum::{
-    Json,
-    body::Bytes,
-    extract::{State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode},
-    response::IntoResponse,
-};
+use axum::{Json, extract::State, http::HeaderMap};
 use domain::port::PaymentMethod;
 use serde_json::{Map, Value, json};
 
@@ -18,32 +12,28 @@ pub(crate) const MAX_BYTES: usize = 256 * 1024;
 pub(crate) async fn yookassa(
     State(app): State<App>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    WholeBody(body): WholeBody,
 ) -> Result<Json<Value>, ApiError> {
-    take(app, PaymentMethod::Yookassa, &headers, body).await
+    take(app, PaymentMethod::Yookassa, &headers, &body).await
 }
 
 pub(crate) async fn telegram(
     State(app): State<App>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    WholeBody(body): WholeBody,
 ) -> Result<Json<Value>, ApiError> {
-    take(app, PaymentMethod::TelegramStars, &headers, body).await
+    take(app, PaymentMethod::TelegramStars, &headers, &body).await
 }
 
 async fn take(
     app: App,
     method: PaymentMethod,
     headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: &[u8],
 ) -> Result<Json<Value>, ApiError> {
-    let body = body.map_err(|rejection| match rejection.into_response().status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::payload_too_large("256 KiB"),
-        _ => ApiError::bad_request("the body could not be read"),
-    })?;
     let proof = app.proof_header(method).and_then(|name| headers.get(name)?.to_str().ok());
-    app.take_notification(method, proof, &body).await.map_err(|error| match error {
-        Error::Validation(_) if serde_json::from_slice::<Map<String, Value>>(&body).is_err() => {
+    app.take_notification(method, proof, body).await.map_err(|error| match error {
+        Error::Validation(_) if serde_json::from_slice::<Map<String, Value>>(body).is_err() => {
             ApiError::bad_request("the body must be a JSON object")
         }
         error => error.into(),

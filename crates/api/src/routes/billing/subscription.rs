@@ -156,6 +156,7 @@ pub(crate) fn cancel_operation() -> Operation {
 
 pub(crate) fn resume_operation() -> Operation {
     Operation::new("Take a cancellation back")
+        .no_body()
         .answers::<SubscriptionBody>(200, "It goes on.", example())
-        .refuses(&["limited_key", "not_found", "validation_error", "provider_error"])
+        .refuses(&["limited_key", "not_found", "provider_error"])
 }

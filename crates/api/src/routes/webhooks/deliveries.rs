@@ -131,6 +131,7 @@ pub(crate) fn list_operation() -> Operation {
 
 pub(crate) fn redeliver_operation() -> Operation {
     Operation::new("Send something once more")
+        .no_body()
         .about("From the start and at once, whatever became of it, under the same `webhook-id`.")
         .answers::<DeliveryBody>(202, "The delivery as it now stands.", example())
         .refuses(&["limited_key"])

@@ -4,6 +4,7 @@ use super::{
     Fields,
     tools::{MAX_NAME_CHARS, read_type},
 };
+use crate::json_size::has_too_many_values;
 use domain::{
     params::FieldError,
     text::{FunctionCall, Image, MAX_MESSAGES, Message, Part, Role, ToolCall, ToolResult},
@@ -170,7 +171,8 @@ fn read_arguments(function: &mut Fields<'_>) -> Option<String> {
     if arguments.trim().is_empty() {
         return Some("{}".to_owned());
     }
-    if serde_json::from_str::<Map<String, Value>>(&arguments).is_ok() {
+    let is_small = !has_too_many_values(arguments.as_bytes());
+    if is_small && serde_json::from_str::<Map<String, Value>>(&arguments).is_ok() {
         return Some(arguments);
     }
     function.wrong("arguments", "must be a JSON object in a string");

@@ -1,6 +1,6 @@
 //! Messages go where they may, whatever a name resolves to.
 
-use super::Script;
+use super::{Script, addresses::INSIDE};
 use domain::port::WebhookSender;
 use providers::{Network, WebhookClient, WebhookClientSettings, is_public};
 use std::sync::{Arc, Mutex};
@@ -32,6 +32,11 @@ async fn an_address_that_leads_home_is_refused_before() {
         assert!(client(false, &[]).host(url).is_err(), "{url}");
         assert!(client(false, &[]).send(url, &[], String::new()).await.is_err(), "{url}");
         assert!(client(true, &[]).host(url).is_ok(), "{url}");
+    }
+    // The same guard as for what is fetched.
+    for url in INSIDE {
+        assert!(client(false, &[]).host(url).is_err(), "{url}");
+        assert!(client(false, &[]).send(url, &[], String::new()).await.is_err(), "{url}");
     }
     for scheme in ["http", "https"] {
         assert_eq!(client(false, &[]).host(&format!("{scheme}://example.org/hook")).unwrap(), "example.org");
