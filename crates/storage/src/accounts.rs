@@ -142,7 +142,7 @@ impl Storage {
         for outcome in outcomes {
             outcome?;
         }
-        transaction.commit().await.map_err(Error::from)?;
+        self.db.commit(transaction, "create_account").await.map_err(Error::from)?;
         Ok(())
     }
 

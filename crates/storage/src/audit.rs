@@ -137,7 +137,7 @@ impl Storage {
             }
         };
         insert(&transaction, id, now, note, ending).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "run_noted").await?;
         Ok(outcome)
     }
 

@@ -95,7 +95,7 @@ impl Storage {
         let transaction = self.db.begin().await?;
         match write_all(&transaction, write, self.clock.now()).await {
             Ok(()) => {
-                transaction.commit().await?;
+                self.db.commit(transaction, "write_billing").await?;
                 Ok(true)
             }
             Err(DbErr::RecordNotUpdated) => Ok(false),

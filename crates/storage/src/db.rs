@@ -1,11 +1,20 @@
 //! Connections.
 
-use crate::Error;
+mod timed;
+
+pub(crate) use timed::Transaction;
+
+use crate::{
+    Error,
+    commits::{Moment, Watched},
+};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    sqlx::{self, Connection, PgConnection, SqliteConnection},
 };
 use std::time::Duration;
+use timed::Timed;
 
 /// How to reach the database. Has no `Debug`, for the URL may hold a password.
 #[derive(Clone)]
@@ -25,9 +34,10 @@ pub struct DbSettings {
 /// wait behind reads. Nor does it wait there behind what nobody waits for, which has a connection of its own.
 #[derive(Clone)]
 pub(crate) struct Db {
-    writer: DatabaseConnection,
-    background: DatabaseConnection,
-    reader: DatabaseConnection,
+    writer: Timed<DatabaseConnection>,
+    background: Timed<DatabaseConnection>,
+    reader: Timed<DatabaseConnection>,
+    watched: Watched,
 }
 
 /// The connections of a pool.
@@ -40,7 +50,7 @@ pub struct PoolUse {
 }
 
 impl PoolUse {
-    fn of<D: sea_orm::sqlx::Database>(pool: &sea_orm::sqlx::Pool<D>) -> Self {
+    fn of<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> Self {
         Self { size: i64::from(pool.size()), idle: i64::try_from(pool.num_idle()).unwrap_or(i64::MAX) }
     }
 }
@@ -50,28 +60,33 @@ const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const POSTGRES_LOCK_TIMEOUT: &str = "1s";
 /// PostgreSQL ends the session of a process that went silent in the middle of a transaction, and frees its locks.
 const POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
+/// How much longer than PostgreSQL takes to give a statement up its answer is waited for.
+const POSTGRES_ANSWER_GRACE: Duration = Duration::from_secs(2);
+/// How long a connection may take to say that it is there.
+const POSTGRES_PING_LIMIT: Duration = Duration::from_secs(1);
 /// Connections for the ledger and heartbeats, which must not wait behind a flood of reads.
 const POSTGRES_WRITERS: u32 = 3;
 /// Connections for what is forgotten, erased and summed up, batch after batch.
 const POSTGRES_BACKGROUND_WRITERS: u32 = 1;
 
 impl Db {
-    pub(crate) async fn connect(settings: &DbSettings) -> Result<Self, Error> {
+    pub(crate) async fn connect(settings: &DbSettings, watched: Watched) -> Result<Self, Error> {
         let is_sqlite = settings.url.starts_with("sqlite:");
         if !is_sqlite && !settings.url.starts_with("postgres:") && !settings.url.starts_with("postgresql:") {
             return Err(Error::BadUrl);
         }
         if is_sqlite {
-            let writer = connect(sqlite(settings, 1)).await?;
-            let reader = connect(sqlite(settings, settings.max_connections)).await?;
-            return Ok(Self { background: writer.clone(), writer, reader });
+            let writer = Timed::new(connect(sqlite(settings, 1)).await?, None);
+            let reader = Timed::new(connect(sqlite(settings, settings.max_connections)).await?, None);
+            return Ok(Self { background: writer.clone(), writer, reader, watched });
         }
         let writers = POSTGRES_WRITERS + POSTGRES_BACKGROUND_WRITERS;
         let readers = settings.max_connections.saturating_sub(writers).max(1);
-        let writer = connect(postgres(settings, POSTGRES_WRITERS)).await?;
-        let background = connect(postgres(settings, POSTGRES_BACKGROUND_WRITERS)).await?;
-        let reader = connect(postgres(settings, readers)).await?;
-        Ok(Self { writer, background, reader })
+        let limit = Some(Duration::from_millis(settings.statement_timeout_ms) + POSTGRES_ANSWER_GRACE);
+        let writer = Timed::new(connect(postgres(settings, POSTGRES_WRITERS)).await?, limit);
+        let background = Timed::new(connect(postgres(settings, POSTGRES_BACKGROUND_WRITERS)).await?, limit);
+        let reader = Timed::new(connect(postgres(settings, readers)).await?, limit);
+        Ok(Self { writer, background, reader, watched })
     }
 
     pub(crate) fn backend(&self) -> DbBackend {
@@ -82,37 +97,54 @@ impl Db {
     pub(crate) fn pools(&self) -> Vec<(&'static str, PoolUse)> {
         let pools = [("writer", &self.writer), ("background", &self.background), ("reader", &self.reader)];
         if self.backend() == DbBackend::Postgres {
-            return pools.map(|(name, pool)| (name, PoolUse::of(pool.get_postgres_connection_pool()))).into();
+            return pools
+                .map(|(name, pool)| (name, PoolUse::of(pool.patient().get_postgres_connection_pool())))
+                .into();
         }
         // On SQLite the background's is the writer's.
         let own = pools.into_iter().filter(|(name, _)| *name != "background");
-        own.map(|(name, pool)| (name, PoolUse::of(pool.get_sqlite_connection_pool()))).collect()
+        own.map(|(name, pool)| (name, PoolUse::of(pool.patient().get_sqlite_connection_pool()))).collect()
     }
 
     /// For reads outside a write transaction.
-    pub(crate) fn reader(&self) -> &DatabaseConnection {
+    pub(crate) fn reader(&self) -> &Timed<DatabaseConnection> {
         &self.reader
     }
 
     /// For single statements that write.
-    pub(crate) fn writer(&self) -> &DatabaseConnection {
+    pub(crate) fn writer(&self) -> &Timed<DatabaseConnection> {
         &self.writer
     }
 
     /// For what writes while nobody waits for it. Each statement is to touch some thousand rows at most: on SQLite all others
     /// wait for it.
-    pub(crate) fn background(&self) -> &DatabaseConnection {
+    pub(crate) fn background(&self) -> &Timed<DatabaseConnection> {
         &self.background
     }
 
     /// A transaction that writes. SQLite takes its one write lock at once, so a read in it cannot grow stale.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        begin(&self.writer).await
+    pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
+        self.writer.begin(immediate()).await
     }
 
     /// As [`Self::begin`], for what [`Self::background`] is for.
-    pub(crate) async fn begin_background(&self) -> Result<DatabaseTransaction, DbErr> {
-        begin(&self.background).await
+    pub(crate) async fn begin_background(&self) -> Result<Transaction, DbErr> {
+        self.background.begin(immediate()).await
+    }
+
+    /// Commits a transaction of [`Self::begin`]; `step` says what it was for.
+    pub(crate) async fn commit(&self, transaction: Transaction, step: &'static str) -> Result<(), DbErr> {
+        self.watched.reached(step, Moment::Before).await;
+        transaction.commit().await?;
+        self.watched.reached(step, Moment::After).await;
+        Ok(())
+    }
+
+    /// As [`Self::begin`], for a long piece of work, which takes its time.
+    pub(crate) async fn begin_long(&self) -> Result<DatabaseTransaction, DbErr> {
+        let transaction = self.writer.patient().begin_with_options(immediate()).await?;
+        self.without_timeout(&transaction).await?;
+        Ok(transaction)
     }
 
     /// Lets a long piece of work on PostgreSQL take its time, until the end of `transaction`.
@@ -128,14 +160,16 @@ impl Db {
     pub(crate) async fn begin_snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
         let isolation_level =
             (self.backend() == DbBackend::Postgres).then_some(sea_orm::IsolationLevel::RepeatableRead);
-        self.reader.begin_with_options(TransactionOptions { isolation_level, ..Default::default() }).await
+        self.reader
+            .patient()
+            .begin_with_options(TransactionOptions { isolation_level, ..Default::default() })
+            .await
     }
 }
 
-async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+fn immediate() -> TransactionOptions {
     let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
-    let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
-    connection.begin_with_options(options).await
+    TransactionOptions { sqlite_transaction_mode, ..Default::default() }
 }
 
 async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, Error> {
@@ -155,7 +189,18 @@ fn sqlite(settings: &DbSettings, max_connections: u32) -> ConnectOptions {
             // What a client was told must survive a power cut.
             .pragma("synchronous", "FULL")
     });
+    options.map_sqlx_sqlite_pool_opts(|pool| {
+        pool.after_release(|connection, _| Box::pin(is_outside(connection)))
+    });
     options
+}
+
+/// Whether no transaction is open any more; a connection with one is closed. When SQLite cannot commit, for its disk is full, it
+/// may end the transaction by itself, and sqlx loses count: what is done next would go into a transaction that nobody commits.
+async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // By then it has done what it was told before, the rollback among it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 fn postgres(settings: &DbSettings, max_connections: u32) -> ConnectOptions {
@@ -170,7 +215,19 @@ fn postgres(settings: &DbSettings, max_connections: u32) -> ConnectOptions {
             ("synchronous_commit", "on"),
         ])
     });
+    options.map_sqlx_postgres_pool_opts(|pool| {
+        let pool =
+            pool.test_before_acquire(false).before_acquire(|connection, _| Box::pin(answers(connection)));
+        pool.after_release(|connection, _| Box::pin(answers(connection)))
+    });
     options
+}
+
+/// Whether a connection is good for anything; one that is not is closed. sqlx itself asks too, and waits for the answer without
+/// end, while the connection keeps its place in the pool.
+async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let answered = tokio::time::timeout(POSTGRES_PING_LIMIT, connection.ping()).await;
+    Ok(answered.map_err(|_| sqlx::Error::PoolTimedOut)?.is_ok())
 }
 
 fn shared(settings: &DbSettings, max_connections: u32) -> ConnectOptions {

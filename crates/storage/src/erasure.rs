@@ -105,7 +105,7 @@ impl Storage {
             }
         }
         sessions::delete_all(&transaction, account_id).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "begin_erasure").await?;
         Ok(true)
     }
 
@@ -138,7 +138,7 @@ impl Storage {
         let own = webhook_endpoint::Column::AccountId.eq(account_id.0);
         webhook_endpoint::Entity::delete_many().filter(own).exec(&transaction).await?;
         write_listens(&transaction, account_id).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "erase_endpoints").await?;
         Ok(())
     }
 

@@ -68,7 +68,9 @@ impl Trouble {
         {
             // The low byte is the primary result code: https://sqlite.org/rescode.html
             return match sqlite & 0xff {
-                // BUSY, LOCKED
+                // BUSY itself: SQLite has waited for seconds already, so somebody keeps the file locked.
+                5 if sqlite == 5 => Self::Unavailable,
+                // BUSY_RECOVERY, BUSY_SNAPSHOT, LOCKED
                 5 | 6 => Self::Conflict,
                 // PERM, READONLY, IOERR, FULL, CANTOPEN
                 3 | 8 | 10 | 13 | 14 => Self::Unavailable,
@@ -101,3 +103,6 @@ impl From<DbErr> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,7 @@ impl Storage {
         };
         file_directory::Entity::insert(entry).exec_without_returning(&transaction).await?;
         file::Entity::insert(row).exec_without_returning(&transaction).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "create_file").await?;
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl Storage {
         let transaction = self.db.begin().await?;
         file_directory::Entity::delete_by_id(name).exec(&transaction).await?;
         file::Entity::delete_by_id((account_id.0, name.to_owned())).exec(&transaction).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "forget_file").await?;
         Ok(())
     }
 }
@@ -117,7 +117,7 @@ impl Storage {
 pub(crate) async fn keep<C: ConnectionTrait>(
     db: &C,
     account_id: AccountId,
-    records: Vec<FileRecord>,
+    records: &[FileRecord],
     at: Timestamp,
 ) -> Result<(), DbErr> {
     for record in records {

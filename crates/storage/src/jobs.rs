@@ -133,7 +133,7 @@ impl Storage {
             };
             job_directory::Entity::insert(entry).exec_without_returning(&transaction).await?;
         }
-        transaction.commit().await?;
+        self.db.commit(transaction, "create_job").await?;
         Ok(())
     }
 
@@ -246,7 +246,7 @@ impl Storage {
             .exec(&transaction)
             .await?;
         job::Entity::delete_by_id((account_id.0, generation_id.0)).exec(&transaction).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "forget_job").await?;
         Ok(())
     }
 

@@ -134,7 +134,7 @@ impl Storage {
             return Ok(KeyOutcome::TooMany);
         }
         insert_key(&transaction, key).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "create_key").await?;
         Ok(KeyOutcome::Stored)
     }
 

@@ -6,10 +6,13 @@
 mod admission;
 mod batch;
 mod ended;
+#[cfg(feature = "bench-no-ledger")]
+mod nothing;
 mod queue;
 mod rows;
 mod tell;
 mod verify;
+mod write;
 
 pub(crate) use batch::run as run_in;
 pub use ended::Listener;

@@ -8,6 +8,7 @@ mod audit;
 mod billing;
 mod bindings;
 mod blobs;
+mod commits;
 mod db;
 mod entity;
 mod entries;
@@ -23,6 +24,7 @@ mod jobs;
 mod keys;
 mod ledger;
 mod nodes;
+mod rowset;
 mod schema;
 mod sessions;
 mod texts;
@@ -35,6 +37,7 @@ pub use audit::{AuditFilter, AuditNote, AuditOutcome, AuditRecord};
 pub use billing::{BillingWrite, DailyClaim, NewEvent, PaymentName};
 pub use bindings::BoundRequest;
 pub use blobs::{Blob, BlobError, BlobSettings, BlobStream, Blobs, S3Settings};
+pub use commits::{CommitWatch, Moment};
 pub use db::{DbSettings, PoolUse};
 pub use entries::EntryRecord;
 pub use error::Error;
@@ -56,6 +59,7 @@ pub use webhooks::{
     EventRecord, Lane, NewDelivery, NewEndpoint, NewsRecord,
 };
 
+use commits::Watched;
 use db::Db;
 use domain::port::Clock;
 use ids::Ids;
@@ -76,7 +80,23 @@ impl Storage {
     /// # Errors
     /// [`Error::BadUrl`] for a URL of neither database, [`Error::Unavailable`] when it cannot be reached.
     pub async fn connect(settings: &DbSettings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let db = Db::connect(settings).await?;
+        Self::open(settings, clock, Watched::default()).await
+    }
+
+    /// As [`Self::connect`], with a watch over what is committed. For tests.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_watched(
+        settings: &DbSettings,
+        clock: Arc<dyn Clock>,
+        watch: Arc<dyn CommitWatch>,
+    ) -> Result<Self, Error> {
+        Self::open(settings, clock, Watched(Some(watch))).await
+    }
+
+    async fn open(settings: &DbSettings, clock: Arc<dyn Clock>, watched: Watched) -> Result<Self, Error> {
+        let db = Db::connect(settings, watched).await?;
         let ledger = Ledger::start(db.clone(), Arc::clone(&clock));
         Ok(Self { ids: Arc::new(Ids::new(db.clone())), db, clock, ledger })
     }

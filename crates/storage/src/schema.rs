@@ -57,8 +57,7 @@ impl Storage {
     /// # Errors
     /// The database's.
     pub async fn migrate(&self) -> Result<(), Error> {
-        let transaction = self.db.begin().await?;
-        self.db.without_timeout(&transaction).await?;
+        let transaction = self.db.begin_long().await?;
         if self.db.backend() == DbBackend::Postgres {
             transaction.execute_unprepared(POSTGRES_LOCK).await?;
         }

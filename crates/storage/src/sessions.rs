@@ -65,7 +65,7 @@ impl Storage {
         let beyond = "account_id = $1 AND family_hash NOT IN (SELECT family_hash FROM sessions
             WHERE account_id = $1 ORDER BY created_at_ms DESC, family_hash LIMIT $2)";
         delete(&transaction, beyond, vec![account_id.0.into(), MAX_SESSIONS.into()]).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "create_session").await?;
         Ok(())
     }
 
@@ -115,7 +115,7 @@ impl Storage {
             }
             None => delete_all(&transaction, account_id).await?,
         }
-        transaction.commit().await?;
+        self.db.commit(transaction, "end_sessions").await?;
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl Storage {
             WHERE expires_at_ms <= $1 ORDER BY expires_at_ms LIMIT $2)";
         let transaction = self.db.begin_background().await?;
         delete(&transaction, over, vec![now.unix_ms().into(), i64::from(limit).into()]).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "forget_sessions").await?;
         Ok(())
     }
 

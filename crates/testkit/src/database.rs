@@ -1,7 +1,10 @@
 //! Databases of a test's own.
 
 use domain::port::Clock;
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement};
+use sea_orm::{
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, QueryResult, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait,
+};
 use std::{
     env,
     sync::{
@@ -9,13 +12,16 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
 };
-use storage::{DbSettings, Storage};
+use storage::{CommitWatch, DbSettings, Storage};
 use tempfile::TempDir;
 
 /// Where the tests find a PostgreSQL on which they may make databases.
 const POSTGRES_URL: &str = "NEURALBOX_TEST_POSTGRES_URL";
 /// Set to 1 by whoever wants the tests without PostgreSQL.
 const SQLITE_ONLY: &str = "NEURALBOX_TEST_SQLITE_ONLY";
+
+/// Milliseconds that a connection and a statement may take.
+const TIMEOUT_MS: u64 = 10_000;
 
 /// One of the two databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +37,21 @@ pub enum Backend {
 pub struct TestDatabase {
     /// How to reach it.
     pub url: String,
+    timeout_ms: u64,
     guard: Guard,
 }
 
 #[derive(Debug)]
 enum Guard {
-    Folder { _folder: TempDir },
-    Postgres { admin_url: String, name: String },
+    Folder {
+        _folder: TempDir,
+    },
+    /// The database goes with its server.
+    Server,
+    Postgres {
+        admin_url: String,
+        name: String,
+    },
 }
 
 /// Makes a database, or nothing for PostgreSQL when the tests run without it on purpose.
@@ -54,7 +68,7 @@ pub async fn empty_database(backend: Backend) -> Option<TestDatabase> {
         Backend::Sqlite => {
             let folder = TempDir::new().expect("a temporary folder");
             let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
-            Some(TestDatabase { url, guard: Guard::Folder { _folder: folder } })
+            Some(TestDatabase { url, timeout_ms: TIMEOUT_MS, guard: Guard::Folder { _folder: folder } })
         }
         Backend::Postgres => postgres().await,
     }
@@ -62,14 +76,7 @@ pub async fn empty_database(backend: Backend) -> Option<TestDatabase> {
 
 async fn postgres() -> Option<TestDatabase> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let Some(admin_url) = env::var(POSTGRES_URL).ok().filter(|url| !url.is_empty()) else {
-        if env::var(SQLITE_ONLY).is_ok_and(|value| value == "1") {
-            return None;
-        }
-        panic!(
-            "run `cargo xtask test`, or set {POSTGRES_URL}, or set {SQLITE_ONLY}=1 to go without PostgreSQL"
-        );
-    };
+    let admin_url = admin_url()?;
     let name = format!("neuralbox_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let admin = connect(&admin_url).await;
     // A process of that number may have left one behind when it was killed.
@@ -78,7 +85,30 @@ async fn postgres() -> Option<TestDatabase> {
     }
     let (server, _) = admin_url.rsplit_once('/').expect("a URL that names a database");
     let url = format!("{server}/{name}");
-    Some(TestDatabase { url, guard: Guard::Postgres { admin_url, name } })
+    Some(TestDatabase { url, timeout_ms: TIMEOUT_MS, guard: Guard::Postgres { admin_url, name } })
+}
+
+/// The directory of the programs of the server that the tests use, as it says itself; `None` when they run without PostgreSQL.
+pub(crate) async fn programs_of_server() -> Option<String> {
+    let admin_url = admin_url()?;
+    let admin = connect(&admin_url).await;
+    let sql = "SELECT setting FROM pg_config WHERE name = 'BINDIR'";
+    let row = admin.query_one_raw(Statement::from_string(admin.get_database_backend(), sql)).await;
+    let row = row.expect("the test server lets us look at its programs").expect("every server has programs");
+    Some(row.try_get_by_index(0).expect("a text"))
+}
+
+/// Where the tests may make databases; `None` when they run without PostgreSQL on purpose.
+fn admin_url() -> Option<String> {
+    let given = env::var(POSTGRES_URL).ok().filter(|url| !url.is_empty());
+    if given.is_none() && env::var(SQLITE_ONLY).is_ok_and(|value| value == "1") {
+        return None;
+    }
+    Some(given.unwrap_or_else(|| {
+        panic!(
+            "run `cargo xtask test`, or set {POSTGRES_URL}, or set {SQLITE_ONLY}=1 to go without PostgreSQL"
+        )
+    }))
 }
 
 async fn connect(url: &str) -> DatabaseConnection {
@@ -88,15 +118,75 @@ async fn connect(url: &str) -> DatabaseConnection {
 }
 
 impl TestDatabase {
+    /// The only database of a server of a test's own, migrated.
+    pub async fn of_server(server: &crate::PostgresServer) -> Self {
+        let url = server.url();
+        let database = Self { url, timeout_ms: TIMEOUT_MS, guard: Guard::Server };
+        let clock = Arc::new(crate::ManualClock::default());
+        database.storage(clock).await.migrate().await.expect("a fresh database migrates");
+        database
+    }
+
+    /// The same PostgreSQL database by way of another port of this machine. The original must outlive it.
+    pub fn through(&self, port: u16) -> Self {
+        let (head, tail) = self.url.split_once('@').expect("a URL with a user");
+        let (_, name) = tail.split_once('/').expect("a URL that names a database");
+        let url = format!("{head}@127.0.0.1:{port}/{name}");
+        Self { url, timeout_ms: self.timeout_ms, guard: Guard::Server }
+    }
+
+    /// The port of its server, which is on this machine.
+    pub fn port(&self) -> u16 {
+        let address = self.url.split_once('@').and_then(|(_, tail)| tail.split_once('/'));
+        let (address, _) = address.expect("a URL with a user, an address and a name");
+        address.rsplit_once(':').map_or(Ok(5432), |(_, port)| port.parse()).expect("a port")
+    }
+
+    /// The same for who waits no longer than this for a connection, or for what a statement does.
+    #[must_use]
+    pub fn impatient(mut self) -> Self {
+        self.timeout_ms = 3_000;
+        self
+    }
+
+    /// Cuts every connection to a PostgreSQL database; new ones are let in. Gives how many there were.
+    pub async fn cut(&self) -> usize {
+        let db = connect(&self.url).await;
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let statement = Statement::from_string(db.get_database_backend(), sql);
+        db.query_all_raw(statement).await.expect("the test server lets us cut connections").len()
+    }
+
+    /// Runs a statement in a transaction of another process's, as it were, and leaves that open: it keeps what it has locked
+    /// until it is dropped.
+    pub async fn open_transaction(&self, sql: &str) -> OpenTransaction {
+        let db = connect(&self.url).await;
+        let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
+        let transaction = db.begin_with_options(options).await.expect("the test database answers");
+        transaction.execute_unprepared(sql).await.expect("a statement that can be run");
+        OpenTransaction { transaction }
+    }
+
     /// A connection of its own, as another process would have it.
     pub async fn storage(&self, clock: Arc<dyn Clock>) -> Storage {
-        let settings = DbSettings {
+        Storage::connect(&self.settings(), clock).await.expect("the test database answers")
+    }
+
+    /// The same, with a watch over what is committed.
+    pub async fn storage_watched(&self, clock: Arc<dyn Clock>, watch: Arc<dyn CommitWatch>) -> Storage {
+        let storage = Storage::connect_watched(&self.settings(), clock, watch).await;
+        storage.expect("the test database answers")
+    }
+
+    fn settings(&self) -> DbSettings {
+        DbSettings {
             url: self.url.clone(),
             max_connections: 4,
-            acquire_timeout_ms: 10_000,
-            statement_timeout_ms: 10_000,
-        };
-        Storage::connect(&settings, clock).await.expect("the test database answers")
+            acquire_timeout_ms: self.timeout_ms,
+            statement_timeout_ms: self.timeout_ms,
+        }
     }
 
     /// Runs statements past the storage layer, as an attacker or a bug would.
@@ -135,6 +225,18 @@ impl TestDatabase {
             .execute_unprepared(&sql)
             .await
             .expect("the test server lets us open databases");
+    }
+}
+
+/// A transaction that is open.
+pub struct OpenTransaction {
+    transaction: DatabaseTransaction,
+}
+
+impl OpenTransaction {
+    /// Ends it, with nothing done.
+    pub async fn end(self) {
+        self.transaction.rollback().await.expect("the test database answers");
     }
 }
 

@@ -7,6 +7,8 @@ mod database;
 mod documented;
 mod jobs;
 mod look;
+mod postgres_server;
+mod proxy;
 mod raw_server;
 mod reply;
 mod service;
@@ -14,8 +16,10 @@ mod spending;
 mod upload;
 
 pub use clock::ManualClock;
-pub use database::{Auditor, Backend, TestDatabase, database, empty_database};
-pub use look::{eventually, within};
+pub use database::{Auditor, Backend, OpenTransaction, TestDatabase, database, empty_database};
+pub use look::{eventually, pass, within};
+pub use postgres_server::{PostgresServer, lasting_port};
+pub use proxy::{Loss, Proxy};
 pub use raw_server::{RawServer, Then, open_stream, plain, read_request};
 pub use reply::{EventStream, Reply};
 pub use service::{

@@ -26,3 +26,8 @@ pub async fn within<T>(patience: Duration, mut look: impl AsyncFnMut() -> Option
     let seen = tokio::time::timeout(patience, looking).await;
     seen.unwrap_or_else(|_| panic!("it has not come about within {patience:?}"))
 }
+
+/// Lets time pass, for who acts as clients and operators do, which is not all at once. No test waits for anything by it.
+pub async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}

@@ -207,7 +207,11 @@ impl Service {
             is_public: setup.is_public,
             daily_spend_micro_usd: daily_spend.collect(),
             sign_in: sign_in(&setup),
-            billing: BillingSettings { rules: renewal_rules(), kopecks_per_star: KOPECKS_PER_STAR },
+            billing: BillingSettings {
+                rules: renewal_rules(),
+                kopecks_per_star: KOPECKS_PER_STAR,
+                rows_at_once: 8,
+            },
             webhooks: WebhookSettings {
                 endpoints_per_account: 10,
                 sent_at_once: 32,

@@ -9,7 +9,7 @@ use domain::{
     billing::{Payment, Refund, Subscription},
     time::Timestamp,
 };
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, QueryResult, Statement};
 
 impl Storage {
     /// Claims up to `limit` payments that are due at `now`, until `leased_until`.
@@ -75,7 +75,14 @@ impl Storage {
         );
         let values = [now.unix_ms().into(), leased_until.unix_ms().into(), i64::from(limit).into()];
         let statement = Statement::from_sql_and_values(self.db.backend(), sql, values);
-        let rows = self.db.writer().query_all_raw(statement).await?;
+        let mut rows = self.db.writer().query_all_raw(statement).await?;
+        // They come back in no order; what has been due for the longest is done first.
+        rows.sort_by_cached_key(due_and_id);
         rows.iter().map(|row| Ok(M::from_query_result(row, "")?)).collect()
     }
+}
+
+fn due_and_id(row: &QueryResult) -> (i64, i64) {
+    let number = |column: &str| row.try_get("", column).unwrap_or_default();
+    (number("due_at_ms"), number("id"))
 }

@@ -2,17 +2,14 @@
 
 use super::{Completion, rows};
 use crate::{
-    bindings::{bound_from, new_row},
+    bindings::bound_from,
     entity::{idempotency_key, key_use},
 };
 use domain::{
     id::{AccountId, GenerationId, KeyId},
-    ledger::{Bound, Command, KeyUse, KeyUseChange, NewHold, Resolution, StoredHold},
+    ledger::{Bound, Command, KeyUse, Resolution, StoredHold},
 };
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    sea_query::OnConflict,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What keys have used that are to hold under a budget, or whose holds may come back.
@@ -65,46 +62,4 @@ pub(super) async fn load_bound<C: ConnectionTrait>(
         Ok((key, bound_from(&row)?))
     });
     bound.collect()
-}
-
-/// Writes what keys have used. Whoever does holds the wallet, so nobody else is at them.
-pub(super) async fn write_key_uses<C: ConnectionTrait>(
-    db: &C,
-    changes: Vec<KeyUseChange>,
-) -> Result<(), DbErr> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let rows = changes.into_iter().map(|change| rows::key_use_row(change).into_active_model());
-    let key = [key_use::Column::AccountId, key_use::Column::KeyId];
-    let mut conflict = OnConflict::columns(key);
-    conflict.update_columns([key_use::Column::Month, key_use::Column::UsedTokens]);
-    key_use::Entity::insert_many(rows).on_conflict(conflict).exec_without_returning(db).await?;
-    Ok(())
-}
-
-/// Binds the names of requests to the generations that they begin. A name that somebody else has bound since the decision,
-/// an order, which does not wait for the wallet, has it made again.
-pub(super) async fn write_bindings<C: ConnectionTrait>(db: &C, holds: &[NewHold]) -> Result<(), DbErr> {
-    let rows: Vec<_> = holds
-        .iter()
-        .filter_map(|NewHold { request, .. }| {
-            let binding = request.binding.as_ref()?;
-            let row = new_row(request.account_id, binding, request.created_at);
-            Some(idempotency_key::Model { generation_id: Some(request.generation_id.0), ..row })
-        })
-        .map(IntoActiveModel::into_active_model)
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let expected = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-    let name = [idempotency_key::Column::AccountId, idempotency_key::Column::Key];
-    let conflict = OnConflict::columns(name).do_nothing().to_owned();
-    let insert = idempotency_key::Entity::insert_many(rows).on_conflict(conflict);
-    match insert.exec_without_returning(db).await {
-        Ok(written) if written == expected => Ok(()),
-        Ok(_) | Err(DbErr::RecordNotInserted) => Err(DbErr::RecordNotUpdated),
-        Err(error) => Err(error),
-    }
 }

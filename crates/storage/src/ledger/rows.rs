@@ -1,8 +1,9 @@
 //! Between rows and the ledger's own types.
 
+use super::Completion;
 use crate::{
     Error,
-    entity::{cycle, generation, key_use, ledger_entry, wallet},
+    entity::{cycle, generation, generation_content, key_use, ledger_entry, wallet},
 };
 use domain::{
     id::{AccountId, CycleId, GenerationId, KeyId},
@@ -12,7 +13,9 @@ use domain::{
     },
     time::{Month, Timestamp},
 };
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, Statement};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, Statement,
+};
 
 pub(crate) fn wallet_from(row: wallet::Model) -> Result<Wallet, Error> {
     let cycle = match (row.cycle_id, row.cycle_plan, row.cycle_starts_at_ms, row.cycle_ends_at_ms) {
@@ -88,55 +91,89 @@ pub(crate) async fn close_wallet<C: ConnectionTrait>(db: &C, account_id: Account
     Ok(())
 }
 
-pub(super) fn stored_hold(row: &generation::Model) -> ((AccountId, GenerationId), StoredHold) {
-    let split = Split { plan_tokens: row.plan_tokens, permanent_tokens: row.permanent_tokens };
-    let completed = match row.status.as_str() {
-        "pending" => None,
-        status => Some(status == "completed"),
-    };
-    let key_month = row.key_month.map(|month| (KeyId(row.key_id), Month(month)));
-    let cycle_id = row.cycle_id.map(CycleId);
-    let is_called_back = row.webhook_url.is_some();
-    let refunded_tokens = row.refunded_tokens;
-    let hold = StoredHold {
-        split,
-        cycle_id,
-        completed,
-        key_month,
-        runs_as_job: false,
-        is_called_back,
-        refunded_tokens,
-    };
-    ((AccountId(row.account_id), GenerationId(row.id)), hold)
+/// What ending a hold takes of its row.
+#[derive(FromQueryResult)]
+pub(super) struct HoldRow {
+    account_id: i64,
+    id: i64,
+    key_id: i64,
+    status: String,
+    plan_tokens: i64,
+    permanent_tokens: i64,
+    cycle_id: Option<i64>,
+    key_month: Option<i64>,
+    webhook_url: Option<String>,
+    refunded_tokens: Option<i64>,
 }
 
-pub(super) fn generation_row(hold: NewHold) -> generation::ActiveModel {
-    generation::ActiveModel {
-        account_id: Set(hold.request.account_id.0),
-        id: Set(hold.request.generation_id.0),
+impl HoldRow {
+    /// Its columns, of the table under the name `g`.
+    pub(super) const COLUMNS: &str =
+        "g.account_id, g.id, g.key_id, g.status, g.plan_tokens, g.permanent_tokens,
+        g.cycle_id, g.key_month, g.webhook_url, g.refunded_tokens";
+
+    pub(super) fn into_hold(self) -> ((AccountId, GenerationId), StoredHold) {
+        let completed = match self.status.as_str() {
+            "pending" => None,
+            status => Some(status == "completed"),
+        };
+        let hold = StoredHold {
+            split: Split { plan_tokens: self.plan_tokens, permanent_tokens: self.permanent_tokens },
+            cycle_id: self.cycle_id.map(CycleId),
+            completed,
+            key_month: self.key_month.map(|month| (KeyId(self.key_id), Month(month))),
+            runs_as_job: false,
+            is_called_back: self.webhook_url.is_some(),
+            refunded_tokens: self.refunded_tokens,
+        };
+        ((AccountId(self.account_id), GenerationId(self.id)), hold)
+    }
+}
+
+pub(super) fn generation_row(hold: NewHold) -> generation::Model {
+    generation::Model {
+        account_id: hold.request.account_id.0,
+        id: hold.request.generation_id.0,
         // Ids begin at 1, so that 0 is no key's.
-        key_id: Set(hold.request.key_id.map_or(0, |id| id.0)),
-        model_slug: Set(hold.request.model_slug),
-        category: Set(hold.request.category.name().to_owned()),
-        status: Set("pending".to_owned()),
-        price_tokens: Set(hold.request.price_tokens),
-        plan_tokens: Set(hold.split.plan_tokens),
-        permanent_tokens: Set(hold.split.permanent_tokens),
-        cycle_id: Set(hold.cycle_id.map(|id| id.0)),
-        node_id: Set(hold.request.node_id.0),
-        created_at_ms: Set(hold.request.created_at.unix_ms()),
-        deadline_at_ms: Set(hold.request.deadline_at.unix_ms()),
-        completed_at_ms: Set(None),
-        error_code: Set(None),
-        error_message: Set(None),
-        vendor_cost_micro_usd: Set(hold.request.vendor_cost_micro_usd),
-        result_metadata: Set(None),
-        error_details: Set(None),
-        key_month: Set(hold.key_month.map(|month| month.0)),
-        held_balance_tokens: Set(Some(hold.balance_tokens)),
-        balance_tokens: Set(None),
-        webhook_url: Set(hold.request.webhook_url),
-        refunded_tokens: Set(None),
+        key_id: hold.request.key_id.map_or(0, |id| id.0),
+        model_slug: hold.request.model_slug,
+        category: hold.request.category.name().to_owned(),
+        status: "pending".to_owned(),
+        price_tokens: hold.request.price_tokens,
+        plan_tokens: hold.split.plan_tokens,
+        permanent_tokens: hold.split.permanent_tokens,
+        cycle_id: hold.cycle_id.map(|id| id.0),
+        node_id: hold.request.node_id.0,
+        created_at_ms: hold.request.created_at.unix_ms(),
+        deadline_at_ms: hold.request.deadline_at.unix_ms(),
+        completed_at_ms: None,
+        error_code: None,
+        error_message: None,
+        vendor_cost_micro_usd: hold.request.vendor_cost_micro_usd,
+        result_metadata: None,
+        error_details: None,
+        key_month: hold.key_month.map(|month| month.0),
+        held_balance_tokens: Some(hold.balance_tokens),
+        balance_tokens: None,
+        webhook_url: hold.request.webhook_url,
+        refunded_tokens: None,
+    }
+}
+
+/// What a completed generation leaves besides its charge.
+pub(super) fn content_row(
+    account_id: AccountId,
+    generation_id: GenerationId,
+    completion: &Completion,
+) -> generation_content::Model {
+    generation_content::Model {
+        account_id: account_id.0,
+        generation_id: generation_id.0,
+        prompt: completion.prompt.as_deref().map(str::to_owned),
+        result_text: completion.result_text.as_deref().map(str::to_owned),
+        result_file: completion.result_file.clone(),
+        thumbnail_file: completion.thumbnail_file.clone(),
+        expires_at_ms: completion.expires_at.map(Timestamp::unix_ms),
     }
 }
 
@@ -168,14 +205,14 @@ pub(super) fn cycle_row(open: OpenCycle) -> cycle::ActiveModel {
     }
 }
 
-pub(super) fn entry_row(entry: &Entry) -> ledger_entry::ActiveModel {
-    ledger_entry::ActiveModel {
-        account_id: Set(entry.account_id.0),
-        reason: Set(entry.reason.name().to_owned()),
-        source_id: Set(entry.source_id),
-        debit: Set(entry.debit.name().to_owned()),
-        credit: Set(entry.credit.name().to_owned()),
-        amount_tokens: Set(entry.amount_tokens),
-        created_at_ms: Set(entry.created_at.unix_ms()),
+pub(super) fn entry_row(entry: &Entry) -> ledger_entry::Model {
+    ledger_entry::Model {
+        account_id: entry.account_id.0,
+        reason: entry.reason.name().to_owned(),
+        source_id: entry.source_id,
+        debit: entry.debit.name().to_owned(),
+        credit: entry.credit.name().to_owned(),
+        amount_tokens: entry.amount_tokens,
+        created_at_ms: entry.created_at.unix_ms(),
     }
 }

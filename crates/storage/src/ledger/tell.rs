@@ -1,16 +1,13 @@
 //! What is told of generations' ends. Nothing of it is read or written for accounts that nobody listens for.
 
 use super::Completion;
-use crate::entity::{cycle, event};
+use crate::entity::cycle;
 use domain::{
     id::{AccountId, CycleId},
     ledger::{Command, Wallet},
-    time::Timestamp,
-    webhook::Notice,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter,
-    Statement, sea_query::OnConflict,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, Statement,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,30 +31,6 @@ pub(super) async fn load_allowances<C: ConnectionTrait>(
     }
     let rows = cycle::Entity::find().filter(any).all(db).await?;
     Ok(rows.into_iter().map(|row| (CycleId(row.id), row.allowance_tokens)).collect())
-}
-
-/// Writes what is to be told; what was told before is not told again.
-pub(super) async fn write_notices<C: ConnectionTrait>(
-    db: &C,
-    now: Timestamp,
-    notices: Vec<Notice>,
-) -> Result<(), DbErr> {
-    if notices.is_empty() {
-        return Ok(());
-    }
-    let rows = notices.into_iter().map(|notice| event::ActiveModel {
-        account_id: Set(notice.account_id.0),
-        id: Set(notice.id),
-        r#type: Set(notice.event_type.name().to_owned()),
-        data: Set(notice.data),
-        created_at_ms: Set(now.unix_ms()),
-        is_new: Set(1),
-    });
-    let told = OnConflict::columns([event::Column::AccountId, event::Column::Id]).do_nothing().to_owned();
-    match event::Entity::insert_many(rows).on_conflict(told).exec_without_returning(db).await {
-        Ok(_) | Err(DbErr::RecordNotInserted) => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 /// Locks the account's wallet until the end of the transaction: who listens is changed by one at a time, and what is

@@ -2,6 +2,7 @@
 
 use crate::{
     Error, Storage,
+    db::Transaction,
     entity::webhook_endpoint,
     ledger::{lock_listens, write_listens},
 };
@@ -12,8 +13,8 @@ use domain::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, PaginatorTrait,
-    QueryFilter, QueryOrder, Statement,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
+    Statement,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -109,7 +110,7 @@ impl Storage {
             ..Default::default()
         };
         webhook_endpoint::Entity::insert(row).exec_without_returning(&transaction).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "create_endpoint").await?;
         Ok(true)
     }
 
@@ -209,7 +210,7 @@ impl Storage {
             return Ok(false);
         }
         write_listens(&transaction, account_id).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "change_endpoint").await?;
         if disabled_at.is_some() {
             self.give_up_deliveries(account_id, id).await?;
         }
@@ -228,7 +229,7 @@ impl Storage {
             return Ok(false);
         }
         write_listens(&transaction, account_id).await?;
-        transaction.commit().await?;
+        self.db.commit(transaction, "delete_endpoint").await?;
         self.forget_deliveries(account_id, id).await?;
         Ok(true)
     }
@@ -303,7 +304,7 @@ impl Storage {
     }
 
     /// A transaction in which nobody else changes the account's endpoints.
-    async fn lock_endpoints(&self, account_id: AccountId) -> Result<DatabaseTransaction, Error> {
+    async fn lock_endpoints(&self, account_id: AccountId) -> Result<Transaction, Error> {
         let transaction = self.db.begin().await?;
         if !lock_listens(&transaction, account_id).await? {
             return Err(Error::BadRow(format!("wallets, account {account_id}")));

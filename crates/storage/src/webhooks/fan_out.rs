@@ -122,7 +122,7 @@ impl Storage {
             let insert = webhook_delivery::Entity::insert_many(rows).on_conflict(once);
             insert.exec_without_returning(&transaction).await?;
         }
-        transaction.commit().await?;
+        self.db.commit(transaction, "fan_out").await?;
         Ok(())
     }
 

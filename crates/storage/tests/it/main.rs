@@ -15,6 +15,7 @@ mod migrations;
 mod model;
 mod nodes;
 mod operator;
+mod overload;
 mod parallel;
 mod report;
 mod sessions;
