@@ -36,7 +36,7 @@ pub(crate) fn prepare() -> Result<PathBuf> {
 }
 
 /// Where cargo builds, wherever the test that uses it runs.
-fn target() -> Result<PathBuf> {
+pub(crate) fn target() -> Result<PathBuf> {
     let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(default, PathBuf::from);
     Ok(std::path::absolute(target)?)

@@ -1,11 +1,18 @@
 //! What a contributor runs: `cargo xtask test` before a change lands, and the parts of it by themselves.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "xtask talks to people")]
 
+mod at_length;
 mod bench;
+mod breaks;
 mod clients;
+mod crash;
 mod debian;
+mod deny;
+mod fuzz;
 mod postgres;
+mod simulate;
 mod test;
+mod test_name;
 mod tidy;
 mod years;
 
@@ -30,12 +37,22 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Everything that must pass before a change lands: format, clippy, house rules, tests
+    /// Everything that must pass before a change lands: format, clippy, house rules, dependencies, tests
     Test(test::Options),
     /// Check the house rules alone
     Tidy,
+    /// Check what dependencies may be: licences, duplicates, sources
+    Deny(deny::Options),
+    /// Try every reader of what comes from outside with other bytes, for some minutes
+    Fuzz(fuzz::Options),
     /// Two years of a thousand accounts that buy, with faults and crashes, held against what must have happened
     BillingYears(years::Options),
+    /// Everything at once from one seed, with crashes at named points, held against a model after each step
+    Simulate(simulate::Options),
+    /// Break what is promised, in a copy, and see that a test turns red each time
+    Breaks(breaks::Options),
+    /// Kill servers, workers and PostgreSQL under load, and hold the ledger against what clients were told
+    CrashTest(crash::Options),
     /// Measure, and print the numbers
     Bench(bench::Options),
     /// Fetch the official OpenAI packages and Schemathesis, through which tests talk
@@ -48,8 +65,13 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Tidy => tidy::run(),
+        Task::Deny(options) => deny::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::BillingYears(options) => years::run(&options),
-        Task::Bench(options) => bench::run(&options),
+        Task::Simulate(options) => simulate::run(&options),
+        Task::Breaks(options) => breaks::run(&options),
+        Task::CrashTest(options) => crash::run(&options),
+        Task::Bench(options) => bench::start(&options),
         Task::Clients => show_clients(),
         Task::Postgres => keep_postgres(),
     };

@@ -29,11 +29,23 @@ impl Cluster {
     /// # Errors
     /// Gives the end of PostgreSQL's log when it does not start.
     pub(crate) fn start(bin: &Path) -> Result<Self> {
+        Self::start_as("fast", bin)
+    }
+
+    /// As [`Self::start`], but what is committed there is on disk, as in production.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) fn start_durable(bin: &Path) -> Result<Self> {
+        Self::start_as("durable", bin)
+    }
+
+    fn start_as(kind: &str, bin: &Path) -> Result<Self> {
         let port = free_port()?;
         let mut command = Command::new("sh");
         command.args(["-c", include_str!("postgres/guard.sh"), "guard"]);
         let temporary = run_unprivileged(&mut command)?;
-        command.arg(bin).arg(temporary).arg(port.to_string());
+        command.arg(bin).arg(temporary).arg(port.to_string()).arg(kind);
         // A process group of its own: Ctrl-C must reach the guard through the pipe, not in the middle of its work.
         command.current_dir("/").process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut cluster = Self { guard: command.spawn()?, port };

@@ -1,7 +1,7 @@
 //! The checks before a change lands, one after the other; the first that fails ends the run.
 #![expect(clippy::print_stdout, reason = "xtask talks to people")]
 
-use crate::{Result, cargo, clients, postgres, tidy};
+use crate::{Result, cargo, clients, deny, postgres, tidy};
 use std::{
     env,
     io::{self, IsTerminal},
@@ -23,6 +23,8 @@ const SEED: &str = "20260101";
 
 const SQLITE_ONLY_WARNING: &str =
     "SQLITE ONLY: every test against PostgreSQL is SKIPPED; this is not a full run";
+const NO_DENY_WARNING: &str =
+    "NO DENY: licences, duplicates and sources of dependencies are NOT LOOKED AT; this is not a full run";
 const NO_CLIENTS_WARNING: &str = "NO CLIENTS: the tests through the official OpenAI packages and Schemathesis are SKIPPED; this is not a full run";
 
 #[derive(clap::Args)]
@@ -33,6 +35,9 @@ pub(crate) struct Options {
     /// Skip the tests through the official OpenAI packages and Schemathesis, which are fetched for them
     #[arg(long)]
     no_clients: bool,
+    /// Do not look at what dependencies may be, for which cargo-deny is built where it is missing
+    #[arg(long)]
+    no_deny: bool,
     /// Passed on to `cargo test`
     #[arg(last = true, value_name = "ARGS")]
     cargo_test_args: Vec<String>,
@@ -51,12 +56,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // First of all, so that a machine without PostgreSQL is told at once, not after all of clippy.
     let database = find_database(options)?;
     let clients = if options.no_clients { None } else { Some(clients::prepare()?) };
-    step("1/4 format", || run_cargo(&["fmt", "--all", "--check"]))?;
-    step("2/4 clippy", || {
+    if !options.no_deny {
+        deny::prepare()?;
+    }
+    step("1/5 format", || run_cargo(&["fmt", "--all", "--check"]))?;
+    step("2/5 clippy", || {
         run_cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
     })?;
-    step("3/4 tidy", tidy::run)?;
-    step("4/4 tests", || run_tests(&database, clients.as_deref(), &options.cargo_test_args))?;
+    step("3/5 tidy", tidy::run)?;
+    if !options.no_deny {
+        step("4/5 dependencies", deny::check)?;
+    }
+    step("5/5 tests", || run_tests(&database, clients.as_deref(), &options.cargo_test_args))?;
     heading(&format!("All passed in {}", seconds_since(started)));
     warn_of_gaps(options);
     Ok(())
@@ -68,6 +79,9 @@ fn warn_of_gaps(options: &Options) {
     }
     if options.no_clients {
         warn(NO_CLIENTS_WARNING);
+    }
+    if options.no_deny {
+        warn(NO_DENY_WARNING);
     }
 }
 

@@ -1,7 +1,9 @@
 //! The house rules that neither rustc nor clippy can check.
 #![expect(clippy::print_stdout, reason = "xtask talks to people")]
 
+mod comparisons;
 mod edges;
+mod promises;
 mod sources;
 mod tokens;
 
@@ -62,6 +64,7 @@ pub(crate) fn run() -> Result<()> {
             violations.extend(sources::check(&relative(&path, &workspace), &fs::read_to_string(&path)?));
         }
     }
+    violations.extend(promises::check(&workspace.workspace_root)?);
     for violation in &violations {
         println!("{violation}");
     }

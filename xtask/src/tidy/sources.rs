@@ -1,7 +1,7 @@
 //! Rules about what stands in a Rust file.
 
 use super::{
-    Violation,
+    Violation, comparisons,
     tokens::{self, Token, item_len, starts_with},
 };
 
@@ -19,7 +19,7 @@ struct Rule {
     find: fn(&[Token], usize) -> Option<String>,
 }
 
-const RULES: [Rule; 4] = [
+const RULES: [Rule; 5] = [
     Rule { applies_to: |_| true, why: "a test that does not run promises nothing", find: ignored_test },
     Rule {
         applies_to: |path| path.starts_with("crates/domain/src/"),
@@ -31,6 +31,11 @@ const RULES: [Rule; 4] = [
         applies_to: may_not_write_balances,
         why: "the ledger is the only writer of balances",
         find: balance_write,
+    },
+    Rule {
+        applies_to: |path| !is_test(path),
+        why: "a secret is compared in constant time: subtle's `ct_eq`",
+        find: comparisons::of_a_secret,
     },
 ];
 
@@ -62,7 +67,9 @@ fn is_test(path: &str) -> bool {
 
 fn may_not_write_balances(path: &str) -> bool {
     let is_ledger = path == "crates/storage/src/ledger.rs" || path.starts_with("crates/storage/src/ledger/");
-    !is_ledger && !is_test(path) && !path.starts_with("crates/testkit/")
+    // Neither is ever shipped; the second writes what the ledger is compared with.
+    let is_beside = ["crates/testkit/", "crates/bench/"].iter().any(|folder| path.starts_with(folder));
+    !is_ledger && !is_test(path) && !is_beside
 }
 
 fn ignored_test(tokens: &[Token], at: usize) -> Option<String> {
@@ -206,6 +213,26 @@ mod tests {
         ] {
             check_source(TEST, source, &expected);
             check_source(APP, source, &[]);
+        }
+    }
+
+    #[test]
+    fn secrets_are_compared_in_constant_time() {
+        let found = ["1: a secret compared by `==` or `!=`"].as_slice();
+        for (source, expected) in [
+            ("fn f() { key.expose_secret() == given }", found),
+            ("fn f() { if self.key.expose_secret().as_bytes() != given {} }", found),
+            ("fn f() { given == key.expose_secret() }", found),
+            ("fn f() { &given[..] != self.settings.key.expose_secret().as_bytes() }", found),
+            ("fn f() { assert!(given == (key.expose_secret())) }", found),
+            ("fn f() { key.expose_secret().as_bytes().ct_eq(given) }", &[]),
+            ("fn f() { let key = key.expose_secret(); a == b }", &[]),
+            ("fn f() { a == b && key.expose_secret().is_empty() }", &[]),
+            ("fn f() { format!(\"{}\", key.expose_secret()) == other }", &[]),
+            ("fn expose_secret() -> bool { a == b } // expose_secret() == x", &[]),
+        ] {
+            check_source(APP, source, expected);
+            check_source(TEST, source, &[]);
         }
     }
 

@@ -9,6 +9,7 @@ testkit::on_each_database!(
     a_vendor_that_fails_costs_nothing,
     a_vendor_that_hangs_costs_nothing,
     a_passing_failure_is_asked_again_and_charged_once,
+    an_answer_that_the_database_refuses_costs_nothing,
 );
 
 /// How a fault is answered.
@@ -174,4 +175,22 @@ async fn check_mended(
     let left = service.balance(&account.key).await;
     assert_eq!((left, service.calls_of(vendor).await - calls), (before - price, 2), "{vendor} {fault}");
     left
+}
+
+/// Whatever the reason may be: what cannot be written is not charged, and its hold does not stay.
+async fn an_answer_that_the_database_refuses_costs_nothing(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account_with(50).await;
+    let refusal = if database.url.starts_with("sqlite") {
+        "WHEN NEW.status = 'completed' BEGIN SELECT RAISE(ABORT, 'odd'); END"
+    } else {
+        "FOR EACH ROW WHEN (NEW.status = 'completed') EXECUTE FUNCTION refuse_change('odd')"
+    };
+    database.execute(&format!("CREATE TRIGGER odd BEFORE UPDATE ON generations {refusal}")).await.unwrap();
+    let reply = service.generate(&account.key, "gpt-5", "hello").await;
+    let id = refused(&reply, 500, "internal_error")["generation_id"].clone();
+    let record = service.generation(&account.key, &id).await;
+    assert_eq!((&record["status"], &record["tokens_spent"]), (&json!("failed"), &json!(0)), "{record:#}");
+    assert_eq!(service.balance(&account.key).await, 50);
+    assert_eq!(service.assert_verifies().await.open_holds, 0);
 }

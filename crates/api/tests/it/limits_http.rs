@@ -67,7 +67,12 @@ async fn a_body_that_does_not_come_is_refused() {
         )
     };
     let json = "content-type: application/json\r\n";
-    for (path, headers) in [("/api/v2/models/gpt-5/calculate-price", json), ("/api/v2/callbacks/token", "")] {
+    for (path, headers) in [
+        ("/api/v2/models/gpt-5/calculate-price", json),
+        ("/api/v2/billing/notifications/yookassa", json),
+        ("/api/v2/billing/notifications/telegram", json),
+        ("/api/v2/callbacks/token", ""),
+    ] {
         let answer = said(&service, &post(path, headers, "{\"params\":")).await;
         is_error(&answer, 400, "bad_request", "the body did not come in time");
     }
@@ -118,6 +123,29 @@ async fn bodies_have_the_limit_that_is_set() {
     };
     price(1_000).await.expect(200);
     refused(&price(64 * 1_024).await, 413, "payload_too_large");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_still_sends_hears_the_answer() {
+    let (service, _database) = service(HttpLimits::default()).await;
+    let body = vec![b' '; 8 * 1_024 * 1_024];
+    for (path, status, code) in [
+        // Its limit is far below; nobody is known before the body is looked at; there is no such route at all.
+        ("/api/v2/auth/login", 413, "payload_too_large"),
+        ("/api/v2/generate", 401, "not_authenticated"),
+        ("/api/v2/nowhere", 404, "not_found"),
+    ] {
+        for _ in 0..10 {
+            let request = service.request(Method::POST, path, "").header("content-type", "application/json");
+            let reply = send(request.body(body.clone())).await;
+            refused(&reply, status, code);
+            // Nor is the next request sent into what is being closed.
+            assert_eq!(reply.header("connection"), Some("close"));
+        }
+    }
+    let read = service.post("/auth/login", "", &json!({})).await;
+    assert_eq!((read.status, read.header("connection")), (422, None));
+    assert_eq!(service.get("/plans", "").await.header("connection"), None);
 }
 
 #[tokio::test]

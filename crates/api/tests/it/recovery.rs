@@ -4,7 +4,7 @@ use crate::{ended, refused};
 use futures_util::future::join_all;
 use serde_json::json;
 use std::time::Duration;
-use testkit::{Account, RawServer, Service, Setup, TestDatabase, Then, eventually, plain};
+use testkit::{Account, Backend, RawServer, Service, Setup, TestDatabase, Then, eventually, plain};
 
 testkit::on_each_database!(
     a_silent_process_loses_its_holds_once,
@@ -13,6 +13,8 @@ testkit::on_each_database!(
     what_finishes_before_the_end_is_charged,
     what_is_not_fetched_before_the_end_goes_on_as_a_job,
     a_process_that_was_taken_for_dead_takes_one_new_name,
+    a_hold_that_no_task_works_on_is_given_back,
+    an_overdue_hold_is_given_back_whoever_has_it,
 );
 
 /// Lets 10 s pass, in which the living say that they live, and recovers. Gives how many holds were released.
@@ -149,4 +151,70 @@ async fn a_process_that_was_taken_for_dead_takes_one_new_name(database: TestData
     let names = auditor.read("generations GROUP BY node_id", &["node_id"]).await;
     assert_eq!(names, alive);
     service.assert_verifies().await;
+}
+
+async fn a_hold_that_no_task_works_on_is_given_back(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account_with(10).await;
+    let mut events = service.stream(&account.key, "gpt-5", "[[delay:60000]] hello").await;
+    let running = events.next().await.unwrap()["id"].clone();
+    // As if its task had been lost in a panic.
+    let orphan = service.spender().await.hold(&account, 3).await.unwrap();
+    let own = format!("(SELECT node_id FROM generations WHERE id = {running})");
+    database.execute(&format!("UPDATE generations SET node_id = {own} WHERE id = {orphan}")).await.unwrap();
+    // It is young, and may be on its way into the list of what runs.
+    service.app.release_own_lost_holds().await.unwrap();
+    assert_eq!(service.balance(&account.key).await, 5);
+    service.clock.advance_ms(10_001);
+    service.app.release_own_lost_holds().await.unwrap();
+    assert_eq!(service.balance(&account.key).await, 8);
+    assert_eq!(service.generation(&account.key, &running).await["status"], "pending");
+    assert_eq!(service.assert_verifies().await.open_holds, 1);
+}
+
+/// A process minds its own deadlines; one that is out of its mind lives, and does not.
+async fn an_overdue_hold_is_given_back_whoever_has_it(database: TestDatabase) {
+    const DEADLINE_MS: i64 = 62_000;
+    const OVERDUE_MS: i64 = 600_000;
+    let service = Service::start(&database).await;
+    let other = service.another(&database).await;
+    let account = service.account_with(10).await;
+    let mut events = other.stream(&account.key, "gpt-5", "[[delay:60000]] hello").await;
+    let id = events.next().await.unwrap()["id"].clone();
+    for (ms, released) in [(DEADLINE_MS + OVERDUE_MS, 0), (1, 1), (1, 0)] {
+        service.clock.advance_ms(ms);
+        for process in [&service, &other] {
+            process.app.heartbeat().await.unwrap();
+        }
+        assert_eq!(service.app.recover().await.unwrap().released_holds, released);
+    }
+    assert_eq!(service.generation(&account.key, &id).await["error_code"], "overloaded");
+    assert_eq!(service.balance(&account.key).await, 10);
+    assert_eq!(service.assert_verifies().await.open_holds, 0);
+}
+
+/// The wait for the ledger may be long enough for others to take this process for dead. A trigger waits here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_was_given_back_meanwhile_reaches_no_vendor() {
+    let Some(database) = testkit::database(Backend::Postgres).await else { return };
+    let service = Service::start(&database).await;
+    let account = service.account_with(10).await;
+    let trigger = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS
+            $$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END $$;
+        CREATE TRIGGER wait BEFORE INSERT ON generations FOR EACH ROW EXECUTE FUNCTION wait()";
+    database.execute(trigger).await.unwrap();
+    let gate = database.open_transaction("SELECT pg_advisory_xact_lock(7)").await;
+    let meanwhile = async {
+        let auditor = database.auditor().await;
+        let waiting = "pg_locks WHERE NOT granted AND locktype = 'advisory'
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        eventually(async || auditor.read(waiting, &["pid"]).await.pop()).await;
+        service.clock.advance_ms(30_000);
+        database.execute("UPDATE nodes SET status = 'dead'").await.unwrap();
+        gate.end().await;
+    };
+    let (reply, ()) = tokio::join!(service.generate(&account.key, "gpt-5", "hello"), meanwhile);
+    refused(&reply, 503, "overloaded");
+    assert_eq!((service.calls().await, service.balance(&account.key).await), (0, 10));
+    assert_eq!(service.assert_verifies().await.open_holds, 0);
 }

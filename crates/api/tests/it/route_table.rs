@@ -13,25 +13,35 @@ testkit::on_each_database!(
 );
 
 /// A good request to a route, with the key.
-async fn call(service: &Service, route: &Route, key: &str) -> Reply {
-    let path = route.path.replace("{slug}", "gpt-5-nano").replace("{id}", "1");
-    let path =
-        path.replace("{name}", "nothing.png").replace("{token}", "nothing").replace("{delivery_id}", "2");
+pub(crate) async fn call(service: &Service, route: &Route, key: &str) -> Reply {
+    call_at(service, route, &filled(route, "1", "2"), key).await
+}
+
+/// Its path, with these for what belongs to an account, and names that are nothing's for what nobody can guess.
+pub(crate) fn filled(route: &Route, id: &str, delivery_id: &str) -> String {
+    let path = route.path.replace("{slug}", "gpt-5-nano").replace("{id}", id);
+    let path = path.replace("{name}", "nothing.png").replace("{token}", "nothing");
+    let path = path.replace("{delivery_id}", delivery_id);
     assert!(!path.contains('{'), "{route:?}: a parameter that this test cannot fill");
+    path
+}
+
+/// The same at a path of the route's.
+pub(crate) async fn call_at(service: &Service, route: &Route, path: &str, key: &str) -> Reply {
     let under_api = path.strip_prefix("/api/v2").unwrap_or_default();
     match route.path {
         "/api/v2/files" => service.post_form(under_api, key, &[file("file", "tone.wav", TONE)]).await,
         "/api/v2/stt" => service.post_form(under_api, key, &[file("audio", "tone.wav", TONE)]).await,
-        "/v1/chat/completions" => openai::post(service, &path, key, &openai::question("gpt-5-nano")).await,
+        "/v1/chat/completions" => openai::post(service, path, key, &openai::question("gpt-5-nano")).await,
         "/v1/images/generations" => {
-            openai::post(service, &path, key, &json!({ "model": "gpt-image-1.5", "prompt": "A boat." })).await
+            openai::post(service, path, key, &json!({ "model": "gpt-image-1.5", "prompt": "A boat." })).await
         }
         "/v1/audio/speech" => {
-            openai::post(service, &path, key, &json!({ "model": "openai-tts", "input": "Hello." })).await
+            openai::post(service, path, key, &json!({ "model": "openai-tts", "input": "Hello." })).await
         }
         "/v1/audio/transcriptions" => {
             let parts = [text("model", "whisper"), file("file", "tone.wav", TONE)];
-            service.post_form_to(&path, key, &parts).await
+            service.post_form_to(path, key, &parts).await
         }
         "/api/v2/models/{slug}/calculate-price" => {
             service.post(under_api, key, &json!({ "params": {} })).await
@@ -41,26 +51,26 @@ async fn call(service: &Service, route: &Route, key: &str) -> Reply {
         }
         "/api/v2/webhooks/{id}" if route.method == "PATCH" => {
             let request =
-                service.request(Method::PATCH, &path, key).header("content-type", "application/json");
+                service.request(Method::PATCH, path, key).header("content-type", "application/json");
             send(request.body(json!({ "status": "enabled" }).to_string())).await
         }
         "/api/v2/user/me" if route.method == "PATCH" => {
             let request =
-                service.request(Method::PATCH, &path, key).header("content-type", "application/json");
+                service.request(Method::PATCH, path, key).header("content-type", "application/json");
             send(request.body(json!({ "name": "Ann" }).to_string())).await
         }
         "/api/v2/keys" if route.method == "POST" => {
             service.post(under_api, key, &json!({ "name": "another" })).await
         }
         "/api/v2/webhooks/{id}/rotate" | "/api/v2/webhooks/{id}/deliveries/{delivery_id}/redeliver" => {
-            send(service.request(Method::POST, &path, key)).await
+            send(service.request(Method::POST, path, key)).await
         }
         _ if route.method == "POST" => {
             service.post(under_api, key, &json!({ "model": "gpt-5-nano", "prompt": "hello" })).await
         }
         _ => {
             let method: Method = route.method.parse().unwrap();
-            send(service.request(method, &path, key)).await
+            send(service.request(method, path, key)).await
         }
     }
 }
@@ -74,7 +84,7 @@ fn refused_by(route: &Route, reply: &Reply, status: u16, code: &str) {
     openai::refused(reply, status, code);
 }
 
-fn reaching_vendors() -> impl Iterator<Item = &'static Route> {
+pub(crate) fn reaching_vendors() -> impl Iterator<Item = &'static Route> {
     assert!(ROUTES.iter().any(|route| route.reaches_vendor));
     ROUTES.iter().filter(|route| route.reaches_vendor)
 }

@@ -2,7 +2,7 @@
 
 use super::{books, chargebacks::give_back, notifications::tell, plan, spend, subscriber, tokens};
 use crate::years::crash;
-use domain::{billing::RefundStatus, port::PaymentMethod};
+use domain::{billing::RefundStatus, port::PaymentMethod, time::DAY_MS};
 use serde_json::{Value, json};
 use testkit::{Service, TestDatabase, http_client, send};
 
@@ -12,6 +12,7 @@ testkit::on_each_database!(
     what_is_paid_and_not_entered_is_not_worth_nothing,
     a_cycle_ends_though_its_subscription_has_ended_before,
     a_cancellation_is_told_to_the_ledger_again,
+    what_is_paid_is_entered_when_that_can_be,
 );
 
 /// Longer than any lease.
@@ -143,4 +144,34 @@ async fn a_cancellation_is_told_to_the_ledger_again(database: TestDatabase) {
         assert_eq!(say().await, first);
         assert_eq!(kept().await, is_kept, "{what}");
     }
+}
+
+/// The ledger takes nothing for a while, when the money has come.
+async fn what_is_paid_is_entered_when_that_can_be(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("free", 0).await;
+    let (refusal, table) = if database.url.starts_with("sqlite") {
+        ("WHEN NEW.debit = 'issued' BEGIN SELECT RAISE(ABORT, 'odd'); END", "")
+    } else {
+        let refusal = "FOR EACH ROW WHEN (NEW.debit = 'issued') EXECUTE FUNCTION refuse_change('odd')";
+        (refusal, " ON ledger_entries")
+    };
+    database.execute(&format!("CREATE TRIGGER odd BEFORE INSERT ON ledger_entries {refusal}")).await.unwrap();
+    let package = service.order_package(&account, "start", "yookassa").await.expect(201);
+    let plan = service.order_plan(&account, "basic", "yookassa").await.expect(201);
+    let before = tokens(&service, &account).await;
+    for order in [&package, &plan] {
+        service.confirm(order, "succeed").await;
+    }
+    assert_eq!(tokens(&service, &account).await, before);
+    database.execute(&format!("DROP TRIGGER odd{table}")).await.unwrap();
+    service.live_through(DAY_MS, DAY_MS / 24).await;
+    let bought = database.auditor().await.read("payments", &["kind", "tokens", "status"]).await;
+    let of = |kind: &str| -> i64 {
+        let row = bought.iter().find(|row| row[0] == kind).unwrap();
+        assert_eq!(row[2], "succeeded", "{bought:?}");
+        row[1].parse().unwrap()
+    };
+    assert_eq!(tokens(&service, &account).await, (of("subscription"), before.1 + of("package")));
+    service.assert_verifies().await;
 }

@@ -9,6 +9,7 @@ testkit::on_each_database!(
     an_unknown_outcome_is_charged_once,
     a_service_that_hangs_charges_once,
     what_nobody_knows_for_a_day_waits_for_a_person,
+    what_was_made_before_a_long_sleep_is_looked_for,
     a_renewal_that_its_payer_confirms,
     a_method_that_is_gone_is_charged_no_more,
     a_declined_renewal_succeeds_in_grace,
@@ -91,6 +92,22 @@ async fn what_nobody_knows_for_a_day_waits_for_a_person(database: TestDatabase) 
     assert_eq!(statuses(&service, &account).await, ["succeeded", "succeeded"]);
     assert_eq!(tokens(&service, &account).await, (300, 50));
     assert_eq!(plan(&service, &account).await, ("basic".to_owned(), json!("2027-01-22T00:00:00Z")));
+    service.assert_verifies().await;
+}
+
+/// A service remembers for a day what it was asked for. After that the same request would charge once more.
+async fn what_was_made_before_a_long_sleep_is_looked_for(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = subscriber(&service, "basic").await;
+    service.break_vendor("yookassa", "notify-lost", 1).await;
+    service.break_vendor("yookassa", "500-made", 3).await;
+    service.clock.advance_ms(CHARGED_MS);
+    service.app.bill().await.unwrap();
+    assert_eq!(books::payments(&service, &account).await.len(), 2);
+    service.clock.advance_ms(25 * HOUR_MS);
+    service.hear_and_bill().await;
+    assert_eq!(books::payments(&service, &account).await.len(), 2, "nothing was asked for again");
+    assert_eq!(statuses(&service, &account).await, ["succeeded", "succeeded"]);
     service.assert_verifies().await;
 }
 
