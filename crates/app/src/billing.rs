@@ -51,6 +51,8 @@ pub struct BillingSettings {
     pub rules: RenewalRules,
     /// What a Telegram Star is worth, in kopecks.
     pub kopecks_per_star: i64,
+    /// Payments, subscriptions or refunds that one round of a worker works on at the same time.
+    pub rows_at_once: usize,
 }
 
 /// Milliseconds for which a row that is being worked on is left to whoever does.

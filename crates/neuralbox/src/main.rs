@@ -30,6 +30,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, commands::Error> {
+    #[cfg(feature = "bench-no-ledger")]
+    refuse_unless_measured()?;
     let settings = || settings::Settings::load(cli.config.as_deref());
     let operator = &operator::Operator::new(cli.operator);
     match cli.command {
@@ -50,4 +52,15 @@ async fn run(cli: Cli) -> Result<ExitCode, commands::Error> {
             commands::trail::run(&settings()?, asked).await
         }
     }
+}
+
+/// A build without a ledger charges nobody: it is of no use but to the benchmark, which says so.
+#[cfg(feature = "bench-no-ledger")]
+fn refuse_unless_measured() -> Result<(), commands::Error> {
+    if std::env::var("NEURALBOX_BENCH_NO_LEDGER").is_ok_and(|value| value == "1") {
+        return Ok(());
+    }
+    Err(commands::Error::Other(
+        "this build has no ledger: it is for `cargo xtask bench http` alone".to_owned(),
+    ))
 }

@@ -151,6 +151,9 @@ pub(crate) fn use_sandbox(settings: &mut Settings, sandbox: &sandbox::Sandbox) {
     telegram.base_url = sandbox.base_url("telegram").unwrap_or_default();
 }
 
+/// Payments, subscriptions or refunds that a worker works on at the same time.
+const BILLED_AT_ONCE: usize = 8;
+
 /// What the sandbox's Telegram proves itself by.
 const SANDBOX_WEBHOOK_SECRET: &str = "sandbox";
 
@@ -205,6 +208,7 @@ pub(crate) fn app(
         billing: BillingSettings {
             rules: settings.billing.rules(),
             kopecks_per_star: settings.payments.telegram.kopecks_per_star,
+            rows_at_once: BILLED_AT_ONCE,
         },
         sign_in: settings.auth.sign_in(&settings.payments.telegram.bot_token),
         is_sandbox,

@@ -7,8 +7,6 @@ use futures_util::{StreamExt, stream};
 
 /// Rows of each kind that one round claims.
 const ROUND_LEN: u32 = 16;
-/// Rows that are worked on at the same time.
-const AT_ONCE: usize = 8;
 
 /// What one round of billing looked after.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,11 +35,12 @@ impl App {
     pub async fn bill(&self) -> Result<Billed, Error> {
         let now = self.clock().now();
         let until = now.plus_ms(LEASE_MS);
+        let at_once = self.inner.settings.billing.rows_at_once;
         let payments = self.storage().claim_payments(now, until, ROUND_LEN).await?;
         let paid = payments.len();
         let books = books_since(payments.iter().map(|payment| payment.created_at), now);
         stream::iter(payments)
-            .for_each_concurrent(AT_ONCE, async |payment| {
+            .for_each_concurrent(at_once, async |payment| {
                 let id = payment.id.0;
                 told("payment", id, Box::pin(self.mind_payment(payment, &books)).await.map(drop));
             })
@@ -50,7 +49,7 @@ impl App {
         let refunded = refunds.len();
         let books = books_since(refunds.iter().map(|refund| refund.created_at), now);
         stream::iter(refunds)
-            .for_each_concurrent(AT_ONCE, async |refund| {
+            .for_each_concurrent(at_once, async |refund| {
                 let id = refund.id.0;
                 told("refund", id, self.advance_refund_with(refund, &books).await.map(drop));
             })
@@ -61,7 +60,7 @@ impl App {
         let charged_from = subscriptions.iter().map(|due| due.window.ends_at.plus_ms(-DAY_MS));
         let books = books_since(charged_from, now);
         stream::iter(subscriptions)
-            .for_each_concurrent(AT_ONCE, async |subscription| {
+            .for_each_concurrent(at_once, async |subscription| {
                 let id = subscription.id.0;
                 told("subscription", id, Box::pin(self.mind_subscription(subscription, &books)).await);
             })

@@ -8,8 +8,8 @@ use storage::ClaimedJob;
 use tokio::task::JoinHandle;
 
 /// Milliseconds for which a claimed job is left to its worker, which renews that while it is at work. A longer one would keep
-/// the jobs of a worker that died waiting.
-const LEASE_MS: i64 = 60_000;
+/// the jobs of a worker that died waiting, and no job is to end later than a minute after its deadline.
+const LEASE_MS: i64 = 45_000;
 /// Milliseconds after which a lease is renewed.
 const RENEWAL_MS: i64 = LEASE_MS / 3;
 /// Between two looks whether it is time to.

@@ -66,7 +66,7 @@ impl App {
         if now >= job.deadline_at {
             return self.end_late(job).await;
         }
-        let pause_ms = pause_ms(running.poll_after_ms, job.polls)?;
+        let pause_ms = scattered(job, pause_ms(running.poll_after_ms, job.polls));
         let update = JobUpdate {
             state: to_json(&running.state)?,
             progress: running.progress.or(job.progress),
@@ -82,7 +82,7 @@ impl App {
         if now >= job.deadline_at {
             return self.end_late(job).await;
         }
-        let pause_ms = with_chance(trouble_ms(job.troubles))?;
+        let pause_ms = scattered(job, trouble_ms(job.troubles));
         let update = unchanged(job, now.plus_ms(pause_ms).min(job.deadline_at));
         self.leave(job, JobUpdate { troubles: job.troubles.saturating_add(1), ..update }).await
     }
@@ -152,12 +152,12 @@ fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
 }
 
 /// Milliseconds until the next poll: what the adapter says, and an eighth more after each of the first ten.
-fn pause_ms(first_ms: i64, polls: i64) -> Result<i64, Error> {
+fn pause_ms(first_ms: i64, polls: i64) -> i64 {
     let mut pause = first_ms.clamp(100, MAX_PAUSE_MS);
     for _ in 1..polls.min(10) {
         pause = (pause + pause / 8).min(MAX_PAUSE_MS);
     }
-    with_chance(pause)
+    pause
 }
 
 /// Milliseconds until the next visit after so many in a row, and another one, that came to nothing.
@@ -166,8 +166,12 @@ fn trouble_ms(troubles: i64) -> i64 {
     (FIRST_TROUBLE_MS << doublings).min(MAX_TROUBLE_MS)
 }
 
-/// Up to a quarter more by chance, so that what began together does not stay together.
-fn with_chance(pause_ms: i64) -> Result<i64, Error> {
-    let chance = getrandom::u32().map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(pause_ms + i64::from(chance) % (pause_ms / 4 + 1))
+/// Up to a quarter more, so that what began together does not stay together: as good as chance, and the same for the same visit.
+fn scattered(job: &ClaimedJob, pause_ms: i64) -> i64 {
+    // SplitMix64, whose neighbours have nothing in common.
+    let visit = job.generation_id.0.unsigned_abs().wrapping_mul(1_000).wrapping_add(job.polls.unsigned_abs());
+    let mixed = visit.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) ^ (mixed >> 31);
+    pause_ms + i64::try_from(mixed >> 32).unwrap_or_default() % (pause_ms / 4 + 1)
 }

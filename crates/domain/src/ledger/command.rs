@@ -229,6 +229,24 @@ impl<Done> Command<Done> {
         }
     }
 
+    /// What it does, in a word.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Hold(_) => "hold",
+            Self::Resolve(EndedHold { resolution: Resolution::Completed(_), .. }) => "settle",
+            Self::Resolve(_) => "release",
+            Self::Grant { .. } => "grant",
+            Self::OpenCycle(_) => "open_cycle",
+            Self::Expire { .. } => "expire",
+            Self::KeepPlan { .. } => "keep_plan",
+            Self::EndCycle { .. } => "end_cycle",
+            Self::TakeBack(_) => "take_back",
+            Self::GiveBack(_) => "give_back",
+            Self::Take { .. } => "take",
+            Self::RefundCharge { .. } => "refund_charge",
+        }
+    }
+
     /// Reasons and sources of entries that say whether this, or what it undoes, was done before.
     pub fn sources(&self) -> Vec<(Reason, i64)> {
         match self {

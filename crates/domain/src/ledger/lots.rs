@@ -166,7 +166,8 @@ impl LotChange {
 pub fn permanent_lots(entries: &[Entry], held_tokens: i64, refunded: &BTreeMap<i64, i64>) -> Vec<Lot> {
     let mut lots = Lots::new(entries, refunded.clone());
     let mut ordered: Vec<&Entry> = entries.iter().collect();
-    ordered.sort_by_key(|entry| (entry.created_at, entry.source_id));
+    // A charge that comes back may pay a debt at once: tokens come before they go.
+    ordered.sort_by_key(|entry| (entry.created_at, entry.source_id, entry.debit == Leg::Permanent));
     let rests = ordered.into_iter().map(|entry| lots.enter(entry).1);
     let due_tokens = rests.fold(held_tokens, i64::saturating_add);
     let missing_tokens = lots.settle();

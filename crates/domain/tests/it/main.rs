@@ -11,6 +11,7 @@ mod catalog_mistakes;
 mod ledger;
 mod messages;
 mod milli;
+mod odd_params;
 mod params;
 mod pricing;
 mod time;

@@ -3,7 +3,7 @@
 use crate::{CATALOG, model, object};
 use domain::{
     catalog::Purpose,
-    pricing::{PricingType, Quote, quote},
+    pricing::{Pricing, PricingType, Quote, quote},
 };
 use serde_json::{Value, json};
 
@@ -106,4 +106,8 @@ fn a_product_that_overflows_has_no_price() {
     let model = model("gpt-5.2-pro");
     let params = model.read_params(object(&json!({})), Purpose::Quote).unwrap();
     assert_eq!(quote(model, &params, i64::MAX), None);
+    for (points, milli_tokens_per_point) in [(i64::MAX, 2), (2, i64::MAX), (i64::MAX, 1)] {
+        let pricing = Pricing::PerPoint { points, milli_tokens_per_point };
+        assert_eq!(pricing.price_tokens(&params), None, "{points} at {milli_tokens_per_point}");
+    }
 }

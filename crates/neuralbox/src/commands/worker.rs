@@ -15,7 +15,7 @@ const MAX_ROUNDS: usize = 1_000;
 pub(crate) async fn run(settings: Settings, once: bool, as_of: Option<String>) -> Result<ExitCode, Error> {
     let _traces = logging::start_traced(&settings.log)?;
     if let Some(time) = as_of {
-        return rehearse(settings, &time).await;
+        return Box::pin(rehearse(settings, &time)).await;
     }
     // What is wrong with the settings stops the start, before anything is touched.
     let listener = match settings.worker.bind.filter(|_| !once) {

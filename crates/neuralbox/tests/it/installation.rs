@@ -50,9 +50,16 @@ impl Installation {
         &self.settings.iter().find(|(known, _)| known == name).unwrap().1
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The binary with these arguments, and the settings.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_neuralbox"));
-        command.env_clear().current_dir(&self.folder).args(arguments).stdin(Stdio::null());
+        command.args(arguments);
+        self.at_home(command)
+    }
+
+    /// The same with our folder and settings.
+    fn at_home(&self, mut command: Command) -> Command {
+        command.env_clear().current_dir(&self.folder).stdin(Stdio::null());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -124,9 +131,14 @@ impl Installation {
 
     /// Opens an account on vip with so many permanent tokens, and gives its id and its key.
     pub(crate) fn account(&self, email: &str, tokens: i64) -> (i64, String) {
+        self.account_on("vip", email, tokens)
+    }
+
+    /// The same on another plan.
+    pub(crate) fn account_on(&self, plan: &str, email: &str, tokens: i64) -> (i64, String) {
         let tokens = tokens.to_string();
         let arguments =
-            ["account", "create", "--email", email, "--plan", "vip", "--tokens", &tokens, "--json"];
+            ["account", "create", "--email", email, "--plan", plan, "--tokens", &tokens, "--json"];
         let created = self.json(&arguments);
         (created["account_id"].as_i64().unwrap(), created["api_key"].as_str().unwrap().to_owned())
     }
@@ -146,8 +158,19 @@ impl Installation {
         self.start(&[&["serve"], arguments].concat(), false)
     }
 
+    /// Starts a server that is not ended by the limit on the size of files, but told of it.
+    pub(crate) fn serve_despite_file_limits(&self, arguments: &[&str]) -> Server {
+        let binary = env!("CARGO_BIN_EXE_neuralbox");
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" serve \"$@\"", binary]).args(arguments);
+        self.launch(self.at_home(command), true)
+    }
+
     fn start(&self, arguments: &[&str], is_heard: bool) -> Server {
-        let mut command = self.command(arguments);
+        self.launch(self.command(arguments), is_heard)
+    }
+
+    fn launch(&self, mut command: Command, is_heard: bool) -> Server {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, urls) = mpsc::channel();
         let mut stdout = process.stdout.take().unwrap();
@@ -227,6 +250,11 @@ impl Server {
         }
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What can be spent with `key`.
     pub(crate) async fn balance(&self, key: &str) -> i64 {
         let balance = self.ask(Method::GET, "/balance", key, None).await.expect(200);
@@ -238,6 +266,14 @@ impl Server {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
         self.reading.take().unwrap().join().unwrap()
+    }
+
+    /// Limits how large its files may be, in bytes, or lifts that limit.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let id = self.process.id().to_string();
+        let status = Command::new("prlimit").args(["--pid", &id, &format!("--fsize={limit}:")]).status();
+        assert!(status.unwrap().success());
     }
 
     /// Asks the process to end.

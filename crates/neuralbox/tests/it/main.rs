@@ -9,7 +9,11 @@
 mod attempt;
 mod clients;
 mod commands;
+mod crash;
+mod crowd;
 mod demo;
+#[cfg(target_os = "linux")]
+mod disk_full;
 mod doctor;
 mod installation;
 mod openai_clients;

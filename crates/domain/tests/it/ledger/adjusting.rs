@@ -136,6 +136,9 @@ fn a_plan_is_kept_without_its_tokens() {
     let mut store = store(10, 3);
     let plan = |store: &super::Store, ms| store.wallet(ANN).plan(at(ms)).is_some();
     assert!(plan(&store, 999) && !plan(&store, 1_000));
+    // Never for less than the cycle.
+    store.run_one(at(1), keep(1, at(5))).unwrap();
+    assert!(plan(&store, 999) && !plan(&store, 1_000));
     store.run_one(at(1), keep(1, at(1_500))).unwrap();
     assert!(plan(&store, 1_499) && !plan(&store, 1_500));
     store.run_one(at(1_000), expire(ANN, 1)).unwrap();
@@ -149,6 +152,19 @@ fn a_plan_is_kept_without_its_tokens() {
     assert!(!plan(&store, 1_003));
     store.run_one(at(1_004), expire(ANN, 1)).unwrap();
     assert_eq!(store.wallet(ANN).cycle, None);
+}
+
+/// Whoever is late speaks of a cycle that another has followed.
+#[test]
+fn a_word_of_an_earlier_cycle_changes_nothing() {
+    let mut store = store(10, 3);
+    store.run_one(at(500), open_cycle_of(ANN, 2, (at(500), at(2_000)), 20)).unwrap();
+    let before = store.wallet(ANN).clone();
+    for late in [expire(ANN, 1), end(1), keep(1, at(9_000)), keep(1, at(1_000))] {
+        store.run_one(at(2_500), late.clone()).unwrap();
+        assert_eq!(store.wallet(ANN).clone(), before, "{late:?}");
+    }
+    assert_eq!(entered(&store, Reason::Expiry, Leg::Plan), 10);
 }
 
 #[test]

@@ -203,6 +203,21 @@ fn a_refusal_binds_nothing_and_a_repeat_needs_nothing() {
     assert_eq!(store.run_one(at(1), Command::Hold(repeat)), Ok(Outcome::Bound(GenerationId(1))));
 }
 
+/// Nor does it within its batch, in which nothing has been written yet.
+#[test]
+fn a_refusal_binds_nothing_for_those_that_came_with_it() {
+    let mut store = rich();
+    let request = |generation: i64, price_tokens: i64, budget: i64| {
+        let Command::Hold(request) = named(generation, "a", 1) else { unreachable!() };
+        Command::Hold(HoldRequest { price_tokens, key_budget_tokens: Some(budget), ..request })
+    };
+    let together = vec![request(1, 2_000, 5_000), request(2, 7, 6), request(3, 6, 6), request(4, 6, 6)];
+    let answers = store.run(at(0), together);
+    assert!(answers[0].is_err() && answers[1].is_err(), "{answers:?}");
+    assert!(matches!(answers[2], Ok(Outcome::Held(_))), "{answers:?}");
+    assert_eq!(answers[3], Ok(Outcome::Bound(GenerationId(3))));
+}
+
 const ACCOUNTS: [AccountId; 2] = [AccountId(1), AccountId(2)];
 
 fn hold() -> impl Strategy<Value = Command<()>> {

@@ -1,6 +1,6 @@
 //! What operators decide: taking permanent tokens, and giving a charge back.
 
-use super::{ANN, at, check, entered, hold, resolve, store};
+use super::{ANN, at, check, entered, hold, open_cycle_of, resolve, store};
 use domain::{
     id::{CycleId, GenerationId},
     ledger::{Bucket, Command, Leg, Outcome, Reason, Refunded, Refusal, Split, TakeBack},
@@ -69,6 +69,18 @@ fn plan_tokens_of_a_cycle_that_is_over_do_not_come_back() {
     assert_eq!(store.run_one(over, refund(2)), Ok(refunded(0, 5, 6, true)));
     assert_eq!(store.run_one(over, refund(2)), Ok(refunded(0, 5, 6, false)));
     check(&store, (0, 20), (0, 0));
+}
+
+/// Nor do they come back into the cycle that follows.
+#[test]
+fn plan_tokens_come_back_into_their_own_cycle_alone() {
+    let mut store = store(10, 20);
+    store.run_one(at(1), hold(ANN, 1, 15)).unwrap();
+    store.run_one(at(1), resolve(ANN, 1, true)).unwrap();
+    store.run_one(at(1_000), open_cycle_of(ANN, 2, (at(1_000), at(2_000)), 30)).unwrap();
+    check(&store, (30, 15), (0, 0));
+    assert_eq!(store.run_one(at(1_001), refund(1)), Ok(refunded(0, 5, 10, true)));
+    check(&store, (30, 20), (0, 0));
 }
 
 #[test]
