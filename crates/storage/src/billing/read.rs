@@ -134,13 +134,14 @@ impl Storage {
         query.all(self.db.reader()).await?.into_iter().map(rows::entry_from).collect()
     }
 
-    /// Plan tokens of a cycle that were of use: spent by generations that completed, or traded in for a higher plan.
+    /// Plan tokens of a cycle that were of use: spent by generations that completed and were not given back, or traded in for a
+    /// higher plan.
     ///
     /// # Errors
     /// The database's.
     pub async fn cycle_used_tokens(&self, account_id: AccountId, cycle_id: CycleId) -> Result<i64, Error> {
         let sql = "SELECT CAST(
-                (SELECT COALESCE(SUM(plan_tokens), 0) FROM generations
+                (SELECT COALESCE(SUM(plan_tokens - COALESCE(refunded_tokens - permanent_tokens, 0)), 0) FROM generations
                     WHERE account_id = $1 AND cycle_id = $2 AND status = 'completed')
                 + (SELECT COALESCE(SUM(trade_in_tokens), 0) FROM payments
                     WHERE account_id = $3 AND trade_in_cycle_id = $4

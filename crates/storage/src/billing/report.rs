@@ -23,7 +23,8 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 /// Accounts whose payments are in memory at the same time.
 const PAGE_LEN: u64 = 200;
 
-/// Entries of some accounts, each account's by time and then by source, with the generation behind it.
+/// Entries of some accounts, each account's by time and then by source, with the generation behind it. A charge that comes
+/// back may pay a debt at once: tokens come before they go.
 const ENTRIES: &str = "
     SELECT e.account_id, e.reason, e.source_id, e.debit, e.credit, e.amount_tokens, e.created_at_ms,
         g.model_slug, g.cycle_id, g.vendor_cost_micro_usd
@@ -32,7 +33,8 @@ const ENTRIES: &str = "
             ON e.reason IN ('charge', 'late_release', 'charge_refund', 'charge_refund_plan', 'debt_recovery')
             AND g.account_id = e.account_id AND g.id = e.source_id
     WHERE e.account_id BETWEEN $1 AND $2
-    ORDER BY e.account_id, e.created_at_ms, e.source_id, e.debit";
+    ORDER BY e.account_id, e.created_at_ms, e.source_id,
+        CASE WHEN e.debit IN ('plan', 'permanent') THEN 1 ELSE 0 END, e.debit";
 
 impl Storage {
     /// Reckons a report. `progress` hears now and then how many accounts and entries are done.

@@ -163,7 +163,9 @@ async fn plan_tokens_come_back_while_their_cycle_runs(database: TestDatabase) {
     assert_eq!(refuses(failed_id).await, Refusal::NotCharged);
     assert_eq!(refuses(GenerationId(1)).await, Refusal::UnknownGeneration);
     bench.complete(pending).await;
+    let ended_id = bench.wallet(account).await.cycle.unwrap().id;
     let cycle = bench.cycle(account, 100).await;
+    let running_id = cycle.cycle.id;
     bench.storage.ledger().run(Command::OpenCycle(cycle)).await.unwrap();
     assert_eq!(refuses(first).await, Refusal::ChargeExpired);
     for is_first in [true, false] {
@@ -173,6 +175,9 @@ async fn plan_tokens_come_back_while_their_cycle_runs(database: TestDatabase) {
     let third = bench.charged(account, 40).await;
     assert_eq!(bench.refund_charge(account, third).await.unwrap(), refunded(40, 0, 0, true));
     assert_eq!(bench.buckets(account).await, [100, 19, 0, 0]);
+    // What came back was of no use, as a chargeback sees it; what expired meanwhile was.
+    let used = async |id| bench.storage.cycle_used_tokens(account, id).await.unwrap();
+    assert_eq!((used(ended_id).await, used(running_id).await), (10, 0));
     bench.assert_verifies().await;
 }
 
