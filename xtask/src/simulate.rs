@@ -37,6 +37,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         database: options.database,
         debug: options.debug,
         is_quiet: options.json,
+        is_serial: true,
         settings: vec![
             setting("SEED", seed.to_string()),
             setting("STEPS", options.steps.to_string()),

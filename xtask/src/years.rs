@@ -35,6 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         database: *database,
         debug: false,
         is_quiet: false,
+        is_serial: false,
         settings: settings.into(),
     };
     let started = Instant::now();

@@ -50,6 +50,8 @@ pub struct Generation {
     /// Whether it is known to go on as a job.
     pub is_job: bool,
     pub is_refunded: bool,
+    /// Plan tokens of it that came back when it was.
+    pub plan_back: i64,
 }
 
 /// A name under which something was asked for.
@@ -187,6 +189,7 @@ impl Account {
             process: at.process,
             is_job: false,
             is_refunded: false,
+            plan_back: 0,
         };
         self.generations.insert(id, generation);
     }

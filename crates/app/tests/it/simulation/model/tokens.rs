@@ -175,6 +175,7 @@ impl Account {
         generation.is_refunded = true;
         let permanent = generation.permanent;
         let plan = if running.is_some() && running == generation.cycle { generation.plan } else { 0 };
+        generation.plan_back = plan;
         self.enter("charge_refund", id, ("spent", "permanent"), permanent);
         self.enter("charge_refund_plan", id, ("spent", "plan"), plan);
         self.permanent.unspend(permanent);

@@ -61,7 +61,7 @@ impl Account {
             .generations
             .values()
             .filter(|generation| generation.cycle == cycle_id && generation.state == State::Completed);
-        let spent: i64 = spent.map(|generation| generation.plan).sum();
+        let spent: i64 = spent.map(|generation| generation.plan - generation.plan_back).sum();
         let traded = self.books.traded.iter().filter(|(id, _)| {
             let row = self.books.payments.get(id);
             row.is_some_and(|row| {
