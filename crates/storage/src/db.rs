@@ -64,6 +64,16 @@ const POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
 const POSTGRES_ANSWER_GRACE: Duration = Duration::from_secs(2);
 /// How long a connection may take to say that it is there.
 const POSTGRES_PING_LIMIT: Duration = Duration::from_secs(1);
+/// How what writes is planned: it touches a few rows of tables that may be large, by their keys. Left to itself, PostgreSQL
+/// keeps a plan that it made while a table was small, and reads all of it ever after; and it takes the rows of a document for a
+/// hundred, which it joins with a table by reading that.
+const FOR_FEW_ROWS: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_custom_plan"),
+    ("random_page_cost", "1.1"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
 /// Connections for the ledger and heartbeats, which must not wait behind a flood of reads.
 const POSTGRES_WRITERS: u32 = 3;
 /// Connections for what is forgotten, erased and summed up, batch after batch.
@@ -83,9 +93,10 @@ impl Db {
         let writers = POSTGRES_WRITERS + POSTGRES_BACKGROUND_WRITERS;
         let readers = settings.max_connections.saturating_sub(writers).max(1);
         let limit = Some(Duration::from_millis(settings.statement_timeout_ms) + POSTGRES_ANSWER_GRACE);
-        let writer = Timed::new(connect(postgres(settings, POSTGRES_WRITERS)).await?, limit);
-        let background = Timed::new(connect(postgres(settings, POSTGRES_BACKGROUND_WRITERS)).await?, limit);
-        let reader = Timed::new(connect(postgres(settings, readers)).await?, limit);
+        let writer = Timed::new(connect(postgres(settings, POSTGRES_WRITERS, &FOR_FEW_ROWS)).await?, limit);
+        let background =
+            Timed::new(connect(postgres(settings, POSTGRES_BACKGROUND_WRITERS, &[])).await?, limit);
+        let reader = Timed::new(connect(postgres(settings, readers, &[])).await?, limit);
         Ok(Self { writer, background, reader, watched })
     }
 
@@ -203,17 +214,23 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
     Ok(!connection.is_in_transaction())
 }
 
-fn postgres(settings: &DbSettings, max_connections: u32) -> ConnectOptions {
+fn postgres(
+    settings: &DbSettings,
+    max_connections: u32,
+    planning: &'static [(&str, &str)],
+) -> ConnectOptions {
     let mut options = shared(settings, max_connections);
     let statement_timeout = format!("{}ms", settings.statement_timeout_ms);
     options.map_sqlx_postgres_opts(move |options| {
-        options.options([
-            ("statement_timeout", statement_timeout.as_str()),
-            ("lock_timeout", POSTGRES_LOCK_TIMEOUT),
-            ("idle_in_transaction_session_timeout", POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT),
-            // Whatever the server's default: what a client was told must be on disk.
-            ("synchronous_commit", "on"),
-        ])
+        options
+            .options([
+                ("statement_timeout", statement_timeout.as_str()),
+                ("lock_timeout", POSTGRES_LOCK_TIMEOUT),
+                ("idle_in_transaction_session_timeout", POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT),
+                // Whatever the server's default: what a client was told must be on disk.
+                ("synchronous_commit", "on"),
+            ])
+            .options(planning.iter().copied())
     });
     options.map_sqlx_postgres_pool_opts(|pool| {
         let pool =
