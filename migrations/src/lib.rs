@@ -17,6 +17,7 @@ mod m20261122_000010_records;
 mod m20261122_000011_webhooks;
 mod m20261122_000012_audit;
 mod m20261122_000013_starter_grants;
+mod m20261122_000014_wallet_room;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000011_webhooks::Migration),
             Box::new(m20261122_000012_audit::Migration),
             Box::new(m20261122_000013_starter_grants::Migration),
+            Box::new(m20261122_000014_wallet_room::Migration),
         ]
     }
 }

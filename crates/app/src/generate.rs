@@ -119,7 +119,6 @@ impl App {
             account = order.account_id.0,
             model = order.model_slug,
             price_tokens = order.price_tokens,
-            outcome = tracing::field::Empty,
         );
         let (sender, mut progress) = watch::channel(Progress::default());
         let (id, model_slug) = (order.generation_id, order.model_slug.clone());

@@ -175,6 +175,7 @@ async fn through_ledger(storage: &Storage, account: &Account, key_budget_tokens:
         binding: None,
         vendor_cost_micro_usd: None,
         webhook_url: None,
+        is_told: false,
     };
     let hold = storage.ledger().hold(request).await?;
     let completion = Completion {

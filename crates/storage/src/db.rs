@@ -1,7 +1,9 @@
 //! Connections.
 
+mod pinned;
 mod timed;
 
+pub(crate) use pinned::Pinned;
 pub(crate) use timed::Transaction;
 
 use crate::{
@@ -11,7 +13,9 @@ use crate::{
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    sqlx::{self, Connection, PgConnection, SqliteConnection},
+    sqlx::{
+        self, ConnectOptions as _, Connection, PgConnection, SqliteConnection, postgres::PgConnectOptions,
+    },
 };
 use std::time::Duration;
 use timed::Timed;
@@ -21,8 +25,8 @@ use timed::Timed;
 pub struct DbSettings {
     /// `sqlite://path?mode=rwc` or `postgres://…`. May hold a password.
     pub url: String,
-    /// Connections at most; above five, three of them are for writing, and one for what writes in the background. A small
-    /// number is the fast one.
+    /// Connections at most; above six, two of them are the ledger's own, two for what else is written, and one for what is written
+    /// in the background. A small number is the fast one.
     pub max_connections: u32,
     /// Milliseconds to wait for a connection before the database counts as unavailable.
     pub acquire_timeout_ms: u64,
@@ -37,7 +41,15 @@ pub(crate) struct Db {
     writer: Timed<DatabaseConnection>,
     background: Timed<DatabaseConnection>,
     reader: Timed<DatabaseConnection>,
+    /// How the ledger's own connections are made; `None` on SQLite.
+    pinned: Option<Pinning>,
     watched: Watched,
+}
+
+#[derive(Clone)]
+struct Pinning {
+    options: PgConnectOptions,
+    limit: Duration,
 }
 
 /// The connections of a pool.
@@ -74,8 +86,21 @@ const FOR_FEW_ROWS: [(&str, &str); 5] = [
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
 ];
-/// Connections for the ledger and heartbeats, which must not wait behind a flood of reads.
-const POSTGRES_WRITERS: u32 = 3;
+/// As [`FOR_FEW_ROWS`], for the few statements of the ledger that are asked again and again: planned once, and since nothing else is
+/// left to the planner than to look rows up by their keys, planned right.
+const BY_KEYS: [(&str, &str); 7] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("random_page_cost", "1.1"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_material", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+/// Connections that the ledger keeps to itself.
+const POSTGRES_PINNED: u32 = 2;
+/// Connections for heartbeats and whatever else is written, which must not wait behind a flood of reads.
+const POSTGRES_WRITERS: u32 = 2;
 /// Connections for what is forgotten, erased and summed up, batch after batch.
 const POSTGRES_BACKGROUND_WRITERS: u32 = 1;
 
@@ -88,16 +113,29 @@ impl Db {
         if is_sqlite {
             let writer = Timed::new(connect(sqlite(settings, 1)).await?, None);
             let reader = Timed::new(connect(sqlite(settings, settings.max_connections)).await?, None);
-            return Ok(Self { background: writer.clone(), writer, reader, watched });
+            return Ok(Self { background: writer.clone(), writer, reader, pinned: None, watched });
         }
-        let writers = POSTGRES_WRITERS + POSTGRES_BACKGROUND_WRITERS;
+        let writers = POSTGRES_PINNED + POSTGRES_WRITERS + POSTGRES_BACKGROUND_WRITERS;
         let readers = settings.max_connections.saturating_sub(writers).max(1);
-        let limit = Some(Duration::from_millis(settings.statement_timeout_ms) + POSTGRES_ANSWER_GRACE);
+        let patience = Duration::from_millis(settings.statement_timeout_ms) + POSTGRES_ANSWER_GRACE;
+        let limit = Some(patience);
         let writer = Timed::new(connect(postgres(settings, POSTGRES_WRITERS, &FOR_FEW_ROWS)).await?, limit);
         let background =
             Timed::new(connect(postgres(settings, POSTGRES_BACKGROUND_WRITERS, &[])).await?, limit);
         let reader = Timed::new(connect(postgres(settings, readers, &[])).await?, limit);
-        Ok(Self { writer, background, reader, watched })
+        let options: PgConnectOptions = settings.url.parse().map_err(|_| Error::BadUrl)?;
+        let options = as_set(options, settings, &BY_KEYS).disable_statement_logging();
+        let pinned = Some(Pinning { options, limit: patience });
+        Ok(Self { writer, background, reader, pinned, watched })
+    }
+
+    /// A connection of its own for the ledger, whose commits wait for the disk, or do not. `None` on SQLite, whose one writer is
+    /// all that there is.
+    pub(crate) async fn pin(&self, is_flushed: bool) -> Result<Option<Pinned>, DbErr> {
+        let Some(Pinning { options, limit }) = self.pinned.clone() else { return Ok(None) };
+        let synchronous_commit = if is_flushed { "on" } else { "off" };
+        let options = options.options([("synchronous_commit", synchronous_commit)]);
+        Pinned::connect(&options, limit).await.map(Some)
     }
 
     pub(crate) fn backend(&self) -> DbBackend {
@@ -145,8 +183,17 @@ impl Db {
 
     /// Commits a transaction of [`Self::begin`]; `step` says what it was for.
     pub(crate) async fn commit(&self, transaction: Transaction, step: &'static str) -> Result<(), DbErr> {
+        self.watch(step, transaction.commit()).await
+    }
+
+    /// Has whoever watches hear of a commit that `committing` does.
+    pub(crate) async fn watch(
+        &self,
+        step: &'static str,
+        committing: impl Future<Output = Result<(), DbErr>>,
+    ) -> Result<(), DbErr> {
         self.watched.reached(step, Moment::Before).await;
-        transaction.commit().await?;
+        committing.await?;
         self.watched.reached(step, Moment::After).await;
         Ok(())
     }
@@ -220,24 +267,32 @@ fn postgres(
     planning: &'static [(&str, &str)],
 ) -> ConnectOptions {
     let mut options = shared(settings, max_connections);
-    let statement_timeout = format!("{}ms", settings.statement_timeout_ms);
-    options.map_sqlx_postgres_opts(move |options| {
-        options
-            .options([
-                ("statement_timeout", statement_timeout.as_str()),
-                ("lock_timeout", POSTGRES_LOCK_TIMEOUT),
-                ("idle_in_transaction_session_timeout", POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT),
-                // Whatever the server's default: what a client was told must be on disk.
-                ("synchronous_commit", "on"),
-            ])
-            .options(planning.iter().copied())
-    });
+    let own = settings.clone();
+    options.map_sqlx_postgres_opts(move |options| as_set(options, &own, planning));
     options.map_sqlx_postgres_pool_opts(|pool| {
         let pool =
             pool.test_before_acquire(false).before_acquire(|connection, _| Box::pin(answers(connection)));
         pool.after_release(|connection, _| Box::pin(answers(connection)))
     });
     options
+}
+
+/// What holds for each connection, but for its pool.
+fn as_set(
+    options: PgConnectOptions,
+    settings: &DbSettings,
+    planning: &'static [(&str, &str)],
+) -> PgConnectOptions {
+    let statement_timeout = format!("{}ms", settings.statement_timeout_ms);
+    options
+        .options([
+            ("statement_timeout", statement_timeout.as_str()),
+            ("lock_timeout", POSTGRES_LOCK_TIMEOUT),
+            ("idle_in_transaction_session_timeout", POSTGRES_IDLE_IN_TRANSACTION_TIMEOUT),
+            // Whatever the server's default: what a client was told must be on disk.
+            ("synchronous_commit", "on"),
+        ])
+        .options(planning.iter().copied())
 }
 
 /// Whether a connection is good for anything; one that is not is closed. sqlx itself asks too, and waits for the answer without

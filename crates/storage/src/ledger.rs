@@ -6,8 +6,10 @@
 mod admission;
 mod batch;
 mod ended;
+mod known;
 #[cfg(feature = "bench-no-ledger")]
 mod nothing;
+mod optimistic;
 mod queue;
 mod rows;
 mod tell;
@@ -120,7 +122,8 @@ impl Ledger {
         Self { queue: Queue::start(db.clone(), clock), db, listeners: Listeners::default() }
     }
 
-    /// Sets tokens aside. When this answers, the hold is on disk.
+    /// Sets tokens aside. When this answers, the hold is committed; and on disk, where somebody may be told of it
+    /// ([`HoldRequest::is_told`]).
     ///
     /// # Errors
     /// [`Refusal::InsufficientTokens`] when the balance does not cover the price, [`Refusal::OverKeyBudget`],

@@ -14,8 +14,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What PostgreSQL says of a commit: `CommandComplete`, by its type, its length and its tag.
-const COMMITTED: &[u8] = b"C\x00\x00\x00\x0bCOMMIT\x00";
+/// What PostgreSQL says of a commit: `CommandComplete`, by its type, its length and its tag; and `DataRow`, with the one column that
+/// the ledger's own statement answers with, which commits by itself.
+const COMMITTED: [&[u8]; 2] =
+    [b"C\x00\x00\x00\x0bCOMMIT\x00", b"D\x00\x00\x00\x11\x00\x01\x00\x00\x00\x07written"];
+
+const LONGEST_COMMITTED: usize = 18;
 
 /// How an answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +158,7 @@ impl Connection<'_> {
                 continue;
             }
             seen.extend_from_slice(&buffer[..length]);
-            if seen.windows(COMMITTED.len()).any(|bytes| bytes == COMMITTED) {
+            if COMMITTED.iter().any(|commit| seen.windows(commit.len()).any(|bytes| bytes == *commit)) {
                 seen.clear();
                 if self.is_to_be_lost() {
                     self.state.lost.notify_one();
@@ -164,7 +168,7 @@ impl Connection<'_> {
                     return;
                 }
             }
-            seen.drain(..seen.len().saturating_sub(COMMITTED.len() - 1));
+            seen.drain(..seen.len().saturating_sub(LONGEST_COMMITTED - 1));
             if to.write_all(&buffer[..length]).await.is_err() {
                 return;
             }

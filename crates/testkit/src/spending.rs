@@ -61,6 +61,7 @@ impl Spender {
             binding: None,
             vendor_cost_micro_usd: None,
             webhook_url: None,
+            is_told: false,
         });
         let hold = hold.await.ok()?;
         hold.leave_to_job();

@@ -47,6 +47,13 @@ pub(super) struct Order {
     pub(super) webhook_url: Option<String>,
 }
 
+impl Order {
+    /// Whether its client hears of it before it has ended: by a name, by its first words, or because it may become a job.
+    pub(super) fn is_told_before_its_end(&self) -> bool {
+        self.binding.is_some() || self.is_stream || self.is_async || matches!(self.work, Work::Media(_))
+    }
+}
+
 /// A request whose words are right. Whether it can be had now is another matter.
 pub(super) struct Asked<'a> {
     pub(super) model: &'a Model,

@@ -25,7 +25,6 @@ use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use storage::{Completion, Hold, LedgerError};
 use tokio::sync::watch;
-use tracing::Span;
 
 /// Milliseconds beyond the vendor's time in which the IO client should have given up by itself.
 const CALL_GRACE_MS: i64 = 2_000;
@@ -60,14 +59,13 @@ impl App {
                     Called::Ended(result) => self.settle(order, hold, created_at, result).await,
                     Called::Job => {
                         hold.leave_to_job();
-                        Span::current().record("outcome", "job");
-                        tracing::info!("generation goes on as a job");
+                        tracing::info!(outcome = "job", "generation goes on as a job");
                         return listeners.send_modify(|progress| progress.is_job = true);
                     }
                 }
             }
             Ok(None) => {
-                Span::current().record("outcome", "repeated");
+                tracing::info!(outcome = "repeated", "generation was begun before");
                 return listeners.send_modify(|progress| progress.begun = Some(Begun::Before));
             }
             Err(error) => Err(error.into()),
@@ -76,9 +74,9 @@ impl App {
             Ok(_) => "completed",
             Err(failed) => failed.error.code(),
         };
-        Span::current().record("outcome", outcome);
         count_generation(&model_slug, outcome, end.as_ref().map_or(0, |finished| finished.tokens_spent));
-        tracing::info!("generation ended");
+        // Not in the span: what is recorded there later is put into words twice.
+        tracing::info!(outcome, "generation ended");
         listeners.send_modify(|progress| progress.end = Some(end));
     }
 
@@ -101,6 +99,7 @@ impl App {
             key_budget_tokens: order.key_budget_tokens,
             binding: order.binding.clone(),
             webhook_url: order.webhook_url.clone(),
+            is_told: order.is_told_before_its_end(),
             vendor_cost_micro_usd: order.reserved.as_ref().and_then(|reserved| reserved.cost_micro_usd),
         };
         let ledger = self.storage().ledger();
@@ -228,12 +227,17 @@ impl App {
                 if call.is_free && released.as_ref().is_ok_and(|released| !released.is_first) {
                     self.correct_spend(&order.vendor, (order.account_id, id), None).await;
                 }
-                return Err(failed(released.err().map_or(call.error, Error::from)));
+                let trouble = released.err().filter(|error| !is_of_lost_hold(error));
+                return Err(failed(trouble.map_or(call.error, Error::from)));
             }
         };
         let resolved = ledger.resolve(hold, Resolution::Completed(completion.clone()), ended_at).await;
         let resolved = match resolved {
             Ok(resolved) => resolved,
+            Err(error) if is_of_lost_hold(&error) => {
+                tracing::warn!(generation_id = id.0, "a hold was lost with the database");
+                return Err(Error::Interrupted.into());
+            }
             Err(error) => return Err(failed(self.give_up(&order, error.into(), ended_at).await)),
         };
         if !resolved.is_completed {
@@ -302,6 +306,12 @@ impl App {
         }
         error
     }
+}
+
+/// Whether the database was killed before a hold was on its disk that nobody had been told of. Nothing is held then, and nothing can be
+/// charged.
+const fn is_of_lost_hold(error: &LedgerError) -> bool {
+    matches!(error, LedgerError::Refused(Refusal::UnknownGeneration))
 }
 
 /// Time running out is an answer, even of a client that should have noticed.

@@ -50,6 +50,21 @@ pub struct NewHold {
     pub balance_tokens: i64,
 }
 
+impl NewHold {
+    /// As the database has it once it is written.
+    pub fn stored(&self) -> StoredHold {
+        StoredHold {
+            split: self.split,
+            cycle_id: self.cycle_id,
+            completed: None,
+            key_month: self.request.key_id.zip(self.key_month),
+            runs_as_job: false,
+            is_called_back: self.request.webhook_url.is_some(),
+            refunded_tokens: None,
+        }
+    }
+}
+
 /// A hold that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettledHold<Done> {

@@ -38,6 +38,8 @@ pub struct HoldRequest {
     pub vendor_cost_micro_usd: Option<i64>,
     /// Where to send word of its end, besides the account's endpoints.
     pub webhook_url: Option<String>,
+    /// Whether somebody is told of it before it has ended, so that it must be on disk by then.
+    pub is_told: bool,
 }
 
 /// Why a generation failed, for its record.

@@ -45,6 +45,7 @@ fn request(account_id: AccountId, generation: i64, price_tokens: i64) -> HoldReq
         binding: None,
         vendor_cost_micro_usd: None,
         webhook_url: None,
+        is_told: false,
     }
 }
 

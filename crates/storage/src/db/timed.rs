@@ -71,7 +71,7 @@ impl<C: ConnectionTrait> ConnectionTrait for Timed<C> {
 }
 
 /// What takes longer counts as a database that is away.
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     limit: Option<Duration>,
     asking: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DbErr> {

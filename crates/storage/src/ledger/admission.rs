@@ -4,19 +4,22 @@ use super::{Completion, rows};
 use crate::{
     bindings::bound_from,
     entity::{idempotency_key, key_use},
+    rowset,
 };
 use domain::{
     id::{AccountId, GenerationId, KeyId},
     ledger::{Bound, Command, KeyUse, Resolution, StoredHold},
 };
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter};
+use sea_orm::{ConnectionTrait, DbErr};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What keys have used that are to hold under a budget, or whose holds may come back.
+/// What keys have used that are to hold under a budget, or whose holds may come back, but for those that are `known`.
 pub(super) async fn load_key_uses<C: ConnectionTrait>(
     db: &C,
     commands: &[Command<Completion>],
     holds: &BTreeMap<(AccountId, GenerationId), StoredHold>,
+    known: &BTreeMap<(AccountId, KeyId), KeyUse>,
 ) -> Result<BTreeMap<(AccountId, KeyId), KeyUse>, DbErr> {
     let keys: BTreeSet<(AccountId, KeyId)> = commands
         .iter()
@@ -30,15 +33,28 @@ pub(super) async fn load_key_uses<C: ConnectionTrait>(
             }
             _ => None,
         })
+        .filter(|key| !known.contains_key(key))
         .collect();
-    if keys.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let any = keys.into_iter().fold(Condition::any(), |any, (account_id, key_id)| {
-        any.add(key_use::Column::AccountId.eq(account_id.0).and(key_use::Column::KeyId.eq(key_id.0)))
-    });
-    let rows = key_use::Entity::find().filter(any).all(db).await?;
+    let keys =
+        keys.into_iter().map(|(account_id, key_id)| Key { account_id: account_id.0, key_id: key_id.0 });
+    let keys: Vec<_> = keys.collect();
+    let rows =
+        rowset::find::<key_use::Entity, _, _>(db, &[("account_id", true), ("key_id", true)], &keys).await?;
     Ok(rows.iter().map(rows::key_use_from).collect())
+}
+
+/// A key by its number.
+#[derive(Serialize)]
+struct Key {
+    account_id: i64,
+    key_id: i64,
+}
+
+/// A request by its name.
+#[derive(Serialize)]
+struct Name<'a> {
+    account_id: i64,
+    key: &'a str,
 }
 
 /// What stands under the names that requests bear.
@@ -46,17 +62,13 @@ pub(super) async fn load_bound<C: ConnectionTrait>(
     db: &C,
     commands: &[Command<Completion>],
 ) -> Result<BTreeMap<(AccountId, String), Bound>, DbErr> {
-    let mut any = Condition::any();
-    for command in commands {
-        let Command::Hold(hold) = command else { continue };
-        let Some(binding) = &hold.binding else { continue };
-        let is_its = idempotency_key::Column::AccountId.eq(hold.account_id.0);
-        any = any.add(is_its.and(idempotency_key::Column::Key.eq(binding.key.as_str())));
-    }
-    if any.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let rows = idempotency_key::Entity::find().filter(any).all(db).await?;
+    let names = commands.iter().filter_map(|command| {
+        let Command::Hold(hold) = command else { return None };
+        Some(Name { account_id: hold.account_id.0, key: hold.binding.as_ref()?.key.as_str() })
+    });
+    let names: Vec<_> = names.collect();
+    let columns = [("account_id", true), ("key", false)];
+    let rows = rowset::find::<idempotency_key::Entity, _, _>(db, &columns, &names).await?;
     let bound = rows.into_iter().map(|row| {
         let key = (AccountId(row.account_id), row.key.clone());
         Ok((key, bound_from(&row)?))

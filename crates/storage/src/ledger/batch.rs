@@ -31,42 +31,64 @@ pub(crate) async fn run<C: ConnectionTrait>(
     now: Timestamp,
     commands: Vec<Command<Completion>>,
 ) -> Result<Vec<Result<Outcome, Refusal>>, DbErr> {
-    let accounts: BTreeSet<i64> = commands.iter().map(|command| command.account_id().0).collect();
+    let accounts: BTreeSet<AccountId> = commands.iter().map(Command::account_id).collect();
     // The wallet's lock is the account's: whatever else belongs to the account is read under it.
-    let wallets = lock_wallets(db, accounts).await?;
-    let holds = load_holds(db, &commands).await?;
+    let wallets = load_wallets(db, accounts, true).await?;
+    let holds = load_holds(db, commands.iter()).await?;
     let sources = load_sources(db, &commands).await?;
-    let key_uses = admission::load_key_uses(db, &commands, &holds).await?;
+    let key_uses = admission::load_key_uses(db, &commands, &holds, &BTreeMap::new()).await?;
     let bound = admission::load_bound(db, &commands).await?;
     let allowances = tell::load_allowances(db, &commands, &wallets).await?;
-    let mut book = Book::new(now, Loaded { wallets, holds, sources, key_uses, bound, allowances });
-    let outcomes = commands.into_iter().map(|command| book.apply(command)).collect();
-    write(db, now, book.into_changes()).await?;
+    let loaded = Loaded { wallets, holds, sources, key_uses, bound, allowances };
+    let (outcomes, changes) = decide(now, loaded, commands);
+    write(db, now, changes).await?;
     Ok(outcomes)
 }
 
-/// Locks wallets in the order of their accounts, so that two transactions never wait for each other. (SQLite holds its
-/// one write lock already, and knows no `FOR UPDATE`.)
-async fn lock_wallets<C: ConnectionTrait>(db: &C, accounts: BTreeSet<i64>) -> Result<Vec<Wallet>, DbErr> {
+/// What becomes of each of `commands`, and what is to be written then.
+pub(super) fn decide(
+    now: Timestamp,
+    loaded: Loaded,
+    commands: Vec<Command<Completion>>,
+) -> (Vec<Result<Outcome, Refusal>>, Changes<Completion>) {
+    let mut book = Book::new(now, loaded);
+    let outcomes = commands.into_iter().map(|command| book.apply(command)).collect();
+    (outcomes, book.into_changes())
+}
+
+/// Reads wallets. They are locked in the order of their accounts, so that two transactions never wait for each other. (SQLite
+/// holds its one write lock already, and knows no `FOR UPDATE`.)
+pub(super) async fn load_wallets<C: ConnectionTrait>(
+    db: &C,
+    accounts: BTreeSet<AccountId>,
+    is_locked: bool,
+) -> Result<Vec<Wallet>, DbErr> {
+    if accounts.is_empty() {
+        return Ok(Vec::new());
+    }
     let backend = db.get_database_backend();
-    let accounts = rowset::document(&accounts.into_iter().collect::<Vec<_>>())?;
-    let statement = Statement::from_sql_and_values(backend, locking(backend), [accounts.into()]);
-    let rows = wallet::Entity::find().from_raw_sql(statement).all(db).await?;
+    let accounts = rowset::document(&accounts.into_iter().map(|id| id.0).collect::<Vec<_>>())?;
+    let sql = wallets_among(backend, is_locked);
+    let rows = wallet::Entity::find()
+        .from_raw_sql(Statement::from_sql_and_values(backend, sql, [accounts.into()]))
+        .all(db)
+        .await?;
     let wallets = rows.into_iter().map(rows::wallet_from);
     wallets.collect::<Result<_, _>>().map_err(|error| DbErr::Custom(error.to_string()))
 }
 
-fn locking(backend: DbBackend) -> String {
-    let lock = if backend == DbBackend::Postgres { "FOR UPDATE" } else { "" };
+fn wallets_among(backend: DbBackend, is_locked: bool) -> String {
+    let lock = if is_locked && backend == DbBackend::Postgres { "FOR UPDATE" } else { "" };
     let is_among = rowset::is_among(backend, "account_id");
-    format!("SELECT * FROM wallets WHERE {is_among} ORDER BY account_id {lock}")
+    let columns = rowset::names_of::<wallet::Entity>().join(", ");
+    format!("SELECT {columns} FROM wallets WHERE {is_among} ORDER BY account_id {lock}")
 }
 
 /// The holds that are to be ended, or whose charges are to go back. What is to be ended as lost is locked first: whoever keeps a job takes the same lock, so
 /// that a job is found here, or its keeper finds the hold ended.
-async fn load_holds<C: ConnectionTrait>(
+pub(super) async fn load_holds<C: ConnectionTrait>(
     db: &C,
-    commands: &[Command<Completion>],
+    commands: impl Iterator<Item = &Command<Completion>>,
 ) -> Result<BTreeMap<(AccountId, GenerationId), StoredHold>, DbErr> {
     let (mut named, mut lost) = (Vec::new(), Condition::any());
     for command in commands {
@@ -180,7 +202,7 @@ mod tests {
     /// Without it two transactions may wait for each other, which comes right by itself and costs seconds.
     #[test]
     fn wallets_are_locked_in_one_order() {
-        let sql = locking(DbBackend::Postgres);
+        let sql = wallets_among(DbBackend::Postgres, true);
         assert!(sql.ends_with(" ORDER BY account_id FOR UPDATE"), "{sql}");
     }
 }

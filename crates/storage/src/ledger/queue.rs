@@ -1,6 +1,6 @@
 //! Commands that wait, and the task that carries them out.
 
-use super::{Completion, LedgerError, batch};
+use super::{Completion, LedgerError, batch, optimistic::Optimistic};
 use crate::{Error, db::Db, error::Trouble};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use domain::{
@@ -38,7 +38,8 @@ impl Queue {
     /// Starts the task, which ends when the last clone of the queue is gone and the rest is done.
     pub(super) fn start(db: Db, clock: Arc<dyn Clock>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE_LEN);
-        tokio::spawn(work(db, clock, receiver));
+        let optimistic = Optimistic::new(db.clone());
+        tokio::spawn(Worker { db, clock, optimistic }.work(receiver));
         Self { sender, holds: Arc::new(Semaphore::new(WAITING_HOLDS)) }
     }
 
@@ -64,42 +65,90 @@ impl Queue {
     }
 }
 
-async fn work(db: Db, clock: Arc<dyn Clock>, mut receiver: mpsc::Receiver<Waiting>) {
-    let mut waiting = Vec::with_capacity(BATCH_LEN);
-    // No timer: a batch is whatever came while the one before was under way.
-    while receiver.recv_many(&mut waiting, BATCH_LEN).await > 0 {
-        let (commands, answers): (Vec<_>, Vec<_>) = waiting.drain(..).map(|w| (w.command, w.answer)).unzip();
-        for (answer, outcome) in answers.into_iter().zip(carry_out(&db, &*clock, commands).await) {
-            // Whoever asked may be gone; what was done stays done.
-            drop(answer.send(outcome));
-        }
-    }
+/// Whoever carries out what waits.
+struct Worker {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    optimistic: Optimistic,
 }
 
-/// Carries out a batch. When one command spoils it, or one account's wallet is locked by a process that is stuck, its parts
-/// are tried apart, so that only what is to blame fails.
-async fn carry_out(db: &Db, clock: &dyn Clock, commands: Vec<Command<Completion>>) -> Vec<Answer> {
-    let error = match commit(db, clock, &commands).await {
-        Ok(outcomes) => return outcomes.into_iter().map(|outcome| outcome.map_err(Into::into)).collect(),
-        Err(error) => error,
-    };
-    let parts = match Trouble::of(&error) {
-        Trouble::Other => split(commands, |_, _| false),
-        Trouble::Locked => split(commands, |one, other| one.account_id() == other.account_id()),
-        Trouble::Conflict | Trouble::Unavailable => vec![commands],
-    };
-    if let [commands] = parts.as_slice() {
-        return commands.iter().map(|_| Err(Error::from(error.clone()).into())).collect();
-    }
-    tracing::error!(%error, parts = parts.len(), "a batch failed; its parts are tried one by one");
-    let mut answers = Vec::new();
-    for part in parts {
-        match commit(db, clock, &part).await {
-            Ok(outcomes) => answers.extend(outcomes.into_iter().map(|outcome| outcome.map_err(Into::into))),
-            Err(error) => answers.extend(part.iter().map(|_| Err(Error::from(error.clone()).into()))),
+impl Worker {
+    async fn work(mut self, mut receiver: mpsc::Receiver<Waiting>) {
+        let mut waiting = Vec::with_capacity(BATCH_LEN);
+        // No timer: a batch is whatever came while the one before was under way.
+        while receiver.recv_many(&mut waiting, BATCH_LEN).await > 0 {
+            let (commands, answers): (Vec<_>, Vec<_>) =
+                waiting.drain(..).map(|w| (w.command, w.answer)).unzip();
+            for (answer, outcome) in answers.into_iter().zip(self.carry_out(commands).await) {
+                // Whoever asked may be gone; what was done stays done.
+                drop(answer.send(outcome));
+            }
         }
     }
-    answers
+
+    /// Carries out a batch. When one command spoils it, or one account's wallet is locked by a process that is stuck, its parts
+    /// are tried apart, so that only what is to blame fails.
+    async fn carry_out(&mut self, commands: Vec<Command<Completion>>) -> Vec<Answer> {
+        let error = match self.commit(&commands).await {
+            Ok(outcomes) => return outcomes.into_iter().map(|outcome| outcome.map_err(Into::into)).collect(),
+            Err(error) => error,
+        };
+        let parts = match Trouble::of(&error) {
+            Trouble::Other => split(commands, |_, _| false),
+            Trouble::Locked => split(commands, |one, other| one.account_id() == other.account_id()),
+            Trouble::Conflict | Trouble::Unavailable => vec![commands],
+        };
+        if let [commands] = parts.as_slice() {
+            return commands.iter().map(|_| Err(Error::from(error.clone()).into())).collect();
+        }
+        tracing::error!(%error, parts = parts.len(), "a batch failed; its parts are tried one by one");
+        let mut answers = Vec::new();
+        for part in parts {
+            match self.commit(&part).await {
+                Ok(outcomes) => {
+                    answers.extend(outcomes.into_iter().map(|outcome| outcome.map_err(Into::into)));
+                }
+                Err(error) => answers.extend(part.iter().map(|_| Err(Error::from(error.clone()).into()))),
+            }
+        }
+        answers
+    }
+
+    /// Without locks, where that will do; else in a transaction.
+    async fn commit(
+        &mut self,
+        commands: &[Command<Completion>],
+    ) -> Result<Vec<Result<Outcome, Refusal>>, DbErr> {
+        let step = commands.first().map_or("nothing", Command::name);
+        match self.optimistic.commit(&*self.clock, commands, step).await? {
+            Some(outcomes) => Ok(outcomes),
+            None => self.commit_locked(commands, step).await,
+        }
+    }
+
+    /// One transaction; tried again while it loses against others.
+    async fn commit_locked(
+        &self,
+        commands: &[Command<Completion>],
+        step: &'static str,
+    ) -> Result<Vec<Result<Outcome, Refusal>>, DbErr> {
+        let mut delays = conflict_backoff().build();
+        loop {
+            let attempt = async {
+                let transaction = self.db.begin().await?;
+                let outcomes = batch::run(&transaction, self.clock.now(), commands.to_vec()).await?;
+                self.db.commit(transaction, step).await?;
+                Ok(outcomes)
+            };
+            match attempt.await {
+                Err(error) if Trouble::of(&error) == Trouble::Conflict => match delays.next() {
+                    Some(delay) => tokio::time::sleep(delay).await,
+                    None => return Err(error),
+                },
+                result => return result,
+            }
+        }
+    }
 }
 
 /// Cuts a batch, whose order stays, wherever two neighbours do not belong `together`.
@@ -115,31 +164,6 @@ fn split(
         }
     }
     parts
-}
-
-/// One transaction; tried again while it loses against others.
-async fn commit(
-    db: &Db,
-    clock: &dyn Clock,
-    commands: &[Command<Completion>],
-) -> Result<Vec<Result<Outcome, Refusal>>, DbErr> {
-    let mut delays = conflict_backoff().build();
-    let step = commands.first().map_or("nothing", Command::name);
-    loop {
-        let attempt = async {
-            let transaction = db.begin().await?;
-            let outcomes = batch::run(&transaction, clock.now(), commands.to_vec()).await?;
-            db.commit(transaction, step).await?;
-            Ok(outcomes)
-        };
-        match attempt.await {
-            Err(error) if Trouble::of(&error) == Trouble::Conflict => match delays.next() {
-                Some(delay) => tokio::time::sleep(delay).await,
-                None => return Err(error),
-            },
-            result => return result,
-        }
-    }
 }
 
 pub(crate) fn conflict_backoff() -> ExponentialBuilder {

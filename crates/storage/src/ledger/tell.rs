@@ -1,14 +1,13 @@
 //! What is told of generations' ends. Nothing of it is read or written for accounts that nobody listens for.
 
 use super::Completion;
-use crate::entity::cycle;
+use crate::{entity::cycle, rowset};
 use domain::{
     id::{AccountId, CycleId},
     ledger::{Command, Wallet},
 };
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, Statement,
-};
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the cycles of those brought that listen, and whose generations end.
@@ -19,18 +18,21 @@ pub(super) async fn load_allowances<C: ConnectionTrait>(
 ) -> Result<BTreeMap<CycleId, i64>, DbErr> {
     let ending = commands.iter().filter(|command| matches!(command, Command::Resolve(_)));
     let ending: BTreeSet<AccountId> = ending.map(Command::account_id).collect();
-    let mut any = Condition::any();
-    for wallet in wallets.iter().filter(|wallet| wallet.listens && ending.contains(&wallet.account_id)) {
-        if let Some(running) = &wallet.cycle {
-            let is_its = cycle::Column::AccountId.eq(wallet.account_id.0);
-            any = any.add(is_its.and(cycle::Column::Id.eq(running.id.0)));
-        }
-    }
-    if any.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let rows = cycle::Entity::find().filter(any).all(db).await?;
+    let listening =
+        wallets.iter().filter(|wallet| wallet.listens && ending.contains(&wallet.account_id)).filter_map(
+            |wallet| Some(Running { account_id: wallet.account_id.0, id: wallet.cycle.as_ref()?.id.0 }),
+        );
+    let running: Vec<_> = listening.collect();
+    let columns = [("account_id", true), ("id", true)];
+    let rows = rowset::find::<cycle::Entity, _, _>(db, &columns, &running).await?;
     Ok(rows.into_iter().map(|row| (CycleId(row.id), row.allowance_tokens)).collect())
+}
+
+/// A cycle by its number.
+#[derive(Serialize)]
+struct Running {
+    account_id: i64,
+    id: i64,
 }
 
 /// Locks the account's wallet until the end of the transaction: who listens is changed by one at a time, and what is

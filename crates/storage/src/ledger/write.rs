@@ -1,17 +1,22 @@
 //! What a batch changed, written with one statement a table; on PostgreSQL all of them go in one round trip.
 
+mod wallets;
+
+pub(super) use wallets::only_moves;
+
 use super::{Completion, rows};
 use crate::{
     bindings::new_row,
-    entity::{event, generation, generation_content, idempotency_key, key_use, ledger_entry, wallet},
+    db::Pinned,
+    entity::{event, generation, generation_content, idempotency_key, key_use, ledger_entry},
     rowset::{self, Column, columns_of},
 };
 use domain::{
-    ledger::{Changes, EndedHold, NewHold, Resolution, SettledHold, WalletChange},
+    ledger::{Changes, EndedHold, NewHold, Resolution, SettledHold},
     time::Timestamp,
     webhook::Notice,
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, RuntimeErr, Statement, Value};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -22,7 +27,7 @@ struct Piece {
     /// `{v}` stands for where it reads its rows from, which it knows as `v`.
     sql: String,
     /// How many rows it must write, where it is guarded.
-    expected: Option<u64>,
+    expected: Option<i64>,
 }
 
 impl Piece {
@@ -48,43 +53,64 @@ impl Piece {
     }
 
     fn check(&self, written: u64) -> Result<(), DbErr> {
-        let is_right = self.expected.is_none_or(|expected| expected == written);
+        let is_right = self.expected.is_none_or(|expected| u64::try_from(expected) == Ok(written));
         if is_right { Ok(()) } else { Err(DbErr::RecordNotUpdated) }
     }
 }
 
-/// Writes all of `changes` but the rare, cycles and refunds. The writes admit the changes themselves: they happen only if the
-/// database still holds what the decisions were made on.
+/// Writes all of `changes` but the rare, cycles and refunds, in the caller's transaction. The writes admit the changes
+/// themselves: they happen only if the database still holds what the decisions were made on.
 pub(super) async fn run<C: ConnectionTrait>(
     db: &C,
     now: Timestamp,
     changes: Changes<Completion>,
 ) -> Result<(), DbErr> {
-    let backend = db.get_database_backend();
+    for settled in &changes.resolutions {
+        if let Resolution::Completed(completion) = &settled.ended.resolution {
+            let EndedHold { account_id, ended_at, .. } = settled.ended;
+            crate::files::keep(db, account_id, &completion.files, ended_at).await?;
+        }
+    }
     // Parts of one statement do not see what the others write.
-    let is_one = backend == DbBackend::Postgres && !ends_what_it_begins(&changes);
+    let is_one = db.get_database_backend() == DbBackend::Postgres && !ends_what_it_begins(&changes);
+    let pieces = pieces(now, changes)?;
+    if is_one { run_as_one(db, pieces).await } else { run_in_turn(db, pieces).await }
+}
+
+/// As [`run`], for changes without files, by a statement that commits by itself: all of it is written, or nothing.
+pub(super) async fn run_alone(
+    db: &Pinned,
+    now: Timestamp,
+    changes: Changes<Completion>,
+) -> Result<(), DbErr> {
+    run_as_one(db, pieces(now, changes)?).await
+}
+
+fn pieces(now: Timestamp, changes: Changes<Completion>) -> Result<Vec<Piece>, DbErr> {
     let mut pieces = Vec::with_capacity(8);
-    pieces.extend(wallets(&changes.wallets)?);
+    // First, for they are locked first.
+    pieces.extend(wallets::pieces(&changes.wallets)?.into_iter().flatten());
     pieces.extend(bindings(&changes.holds)?);
     let holds: Vec<_> = changes.holds.into_iter().map(rows::generation_row).collect();
     pieces.extend(Piece::insert::<generation::Entity>(&holds, "")?);
     let key_uses: Vec<_> = changes.key_uses.into_iter().map(rows::key_use_row).collect();
     pieces.extend(Piece::insert::<key_use::Entity>(&key_uses, USED_BEFORE)?);
-    let (ends, contents) = ended(db, changes.resolutions).await?;
+    let (ends, contents) = ended(changes.resolutions);
     pieces.extend(resolutions(&ends)?);
     pieces.extend(Piece::insert::<generation_content::Entity>(&contents, "")?);
     let notices: Vec<_> = changes.notices.into_iter().map(|notice| notice_row(now, notice)).collect();
     pieces.extend(Piece::insert::<event::Entity>(&notices, "ON CONFLICT (account_id, id) DO NOTHING")?);
     let entries: Vec<_> = changes.entries.iter().map(rows::entry_row).collect();
     pieces.extend(Piece::insert::<ledger_entry::Entity>(&entries, "")?);
-    if is_one { run_as_one(db, pieces).await } else { run_in_turn(db, pieces).await }
+    Ok(pieces)
 }
 
 /// Whoever writes what keys have used holds the wallet, so nobody else is at them.
 const USED_BEFORE: &str = "ON CONFLICT (account_id, key_id) DO UPDATE
     SET month = excluded.month, used_tokens = excluded.used_tokens";
 
-fn ends_what_it_begins(changes: &Changes<Completion>) -> bool {
+/// Whether a hold is to be ended that is not written yet.
+pub(super) fn ends_what_it_begins(changes: &Changes<Completion>) -> bool {
     if changes.holds.is_empty() || changes.resolutions.is_empty() {
         return false;
     }
@@ -102,89 +128,34 @@ async fn run_in_turn<C: ConnectionTrait>(db: &C, pieces: Vec<Piece>) -> Result<(
     Ok(())
 }
 
+/// The statement fails, and nothing of it is written, where a part does not write as many rows as it must.
 async fn run_as_one<C: ConnectionTrait>(db: &C, mut pieces: Vec<Piece>) -> Result<(), DbErr> {
     if pieces.is_empty() {
         return Ok(());
     }
     let backend = db.get_database_backend();
-    let numbered = || pieces.iter().zip(1_usize..);
-    let parts = numbered()
-        .map(|(piece, number)| format!("p{number} AS ({} RETURNING 1)", piece.text(backend, number)));
-    let counts = numbered().map(|(_, number)| format!("(SELECT count(*) FROM p{number})"));
-    let (parts, counts): (Vec<_>, Vec<_>) = (parts.collect(), counts.collect());
-    let sql = format!("WITH {} SELECT ARRAY[{}]::text", parts.join(", "), counts.join(", "));
+    let (mut parts, mut guards) = (Vec::with_capacity(pieces.len()), vec!["true".to_owned()]);
     let documents = pieces.iter_mut().map(|piece| std::mem::take(&mut piece.document).into());
-    let statement = Statement::from_sql_and_values(backend, sql, documents.collect::<Vec<_>>());
-    let row = db.query_one_raw(statement).await?.ok_or(DbErr::RecordNotUpdated)?;
-    let counts: String = row.try_get_by_index(0)?;
-    let written = counts.trim_matches(['{', '}']).split(',').map(|count| count.parse().unwrap_or_default());
-    pieces.iter().zip(written).try_for_each(|(piece, written)| piece.check(written))
-}
-
-/// A wallet as it must become, and as it was when that was decided.
-#[derive(Serialize)]
-struct WalletRow {
-    #[serde(flatten)]
-    after: wallet::Model,
-    was_plan_available: i64,
-    was_permanent_available: i64,
-    was_plan_held: i64,
-    was_permanent_held: i64,
-    was_owed_tokens: i64,
-    was_hour_started_at_ms: i64,
-    was_hour_count: i64,
-    was_day_started_at_ms: i64,
-    was_day_count: i64,
-    was_cycle_id: i64,
-}
-
-/// What of a wallet a decision depends on.
-const SEEN: [&str; 10] = [
-    "plan_available",
-    "permanent_available",
-    "plan_held",
-    "permanent_held",
-    "owed_tokens",
-    "hour_started_at_ms",
-    "hour_count",
-    "day_started_at_ms",
-    "day_count",
-    "cycle_id",
-];
-
-fn wallets(changes: &[WalletChange]) -> Result<Option<Piece>, DbErr> {
-    if changes.is_empty() {
-        return Ok(None);
+    let mut values: Vec<Value> = documents.collect();
+    for (piece, number) in pieces.iter().zip(1_usize..) {
+        parts.push(format!("p{number} AS ({} RETURNING 1)", piece.text(backend, number)));
+        if let Some(expected) = piece.expected {
+            values.push(expected.into());
+            guards.push(format!("(SELECT count(*) FROM p{number}) = ${}", values.len()));
+        }
     }
-    let rows: Vec<_> = changes.iter().map(wallet_row).collect();
-    let mut columns = columns_of::<wallet::Entity>();
-    let set =
-        columns.iter().filter(|(name, _)| name != "account_id").map(|(name, _)| format!("{name} = v.{name}"));
-    let set = set.collect::<Vec<_>>().join(", ");
-    // Ids begin at 1, so that 0 is no cycle's.
-    let guards = SEEN.map(|name| format!("coalesce(wallets.{name}, 0) = v.was_{name}")).join(" AND ");
-    let sql =
-        format!("UPDATE wallets SET {set} FROM {{v}} WHERE wallets.account_id = v.account_id AND {guards}");
-    columns.extend(SEEN.map(|name| (format!("was_{name}"), true)));
-    let expected = u64::try_from(rows.len()).ok();
-    Ok(Some(Piece { columns, document: rowset::document(&rows)?, sql, expected }))
+    let (parts, guards) = (parts.join(", "), guards.join(" AND "));
+    let sql = format!("WITH {parts} SELECT 'written' WHERE 1 / CASE WHEN {guards} THEN 1 ELSE 0 END = 1");
+    match db.query_one_raw(Statement::from_sql_and_values(backend, sql, values)).await {
+        Err(error) if is_division_by_zero(&error) => Err(DbErr::RecordNotUpdated),
+        result => result.map(drop),
+    }
 }
 
-fn wallet_row(change: &WalletChange) -> WalletRow {
-    let before = rows::wallet_row(&change.before);
-    WalletRow {
-        after: rows::wallet_row(&change.after),
-        was_plan_available: before.plan_available,
-        was_permanent_available: before.permanent_available,
-        was_plan_held: before.plan_held,
-        was_permanent_held: before.permanent_held,
-        was_owed_tokens: before.owed_tokens,
-        was_hour_started_at_ms: before.hour_started_at_ms,
-        was_hour_count: before.hour_count,
-        was_day_started_at_ms: before.day_started_at_ms,
-        was_day_count: before.day_count,
-        was_cycle_id: before.cycle_id.unwrap_or_default(),
-    }
+fn is_division_by_zero(error: &DbErr) -> bool {
+    let DbErr::Query(RuntimeErr::SqlxError(error)) = error else { return false };
+    // https://www.postgresql.org/docs/current/errcodes-appendix.html
+    error.as_database_error().is_some_and(|error| error.code().is_some_and(|code| code == "22012"))
 }
 
 /// Binds the names of requests to the generations that they begin. A name that somebody else has bound since the decision,
@@ -197,7 +168,7 @@ fn bindings(holds: &[NewHold]) -> Result<Option<Piece>, DbErr> {
             idempotency_key::Model { generation_id: Some(request.generation_id.0), ..row }
         })
         .collect();
-    let expected = u64::try_from(rows.len()).ok();
+    let expected = i64::try_from(rows.len()).ok();
     let piece = Piece::insert::<idempotency_key::Entity>(&rows, "ON CONFLICT (account_id, key) DO NOTHING")?;
     Ok(piece.map(|piece| Piece { expected, ..piece }))
 }
@@ -220,10 +191,7 @@ struct EndRow {
 }
 
 /// How ended holds are to be written: their generations' rows, and the contents of those that completed.
-async fn ended<C: ConnectionTrait>(
-    db: &C,
-    resolutions: Vec<SettledHold<Completion>>,
-) -> Result<(Vec<EndRow>, Vec<generation_content::Model>), DbErr> {
+fn ended(resolutions: Vec<SettledHold<Completion>>) -> (Vec<EndRow>, Vec<generation_content::Model>) {
     let (mut ends, mut contents) = (Vec::with_capacity(resolutions.len()), Vec::new());
     for SettledHold { ended, balance_tokens } in resolutions {
         let EndedHold { account_id, generation_id, ended_at, resolution } = ended;
@@ -242,7 +210,6 @@ async fn ended<C: ConnectionTrait>(
         };
         match resolution {
             Resolution::Completed(completion) => {
-                crate::files::keep(db, account_id, &completion.files, ended_at).await?;
                 end.keeps_cost = i64::from(completion.vendor_cost_micro_usd.is_none());
                 end.vendor_cost_micro_usd = completion.vendor_cost_micro_usd;
                 contents.push(rows::content_row(account_id, generation_id, &completion));
@@ -258,7 +225,7 @@ async fn ended<C: ConnectionTrait>(
         }
         ends.push(end);
     }
-    Ok((ends, contents))
+    (ends, contents)
 }
 
 /// Ends the rows of holds, which must still be pending. They are told by the time at which they ended: on PostgreSQL their
@@ -279,7 +246,7 @@ fn resolutions(ends: &[EndRow]) -> Result<Option<Piece>, DbErr> {
                 ELSE v.vendor_cost_micro_usd END
         FROM {v} WHERE generations.account_id = v.account_id AND generations.id = v.id
             AND generations.completed_at_ms IS NULL";
-    let expected = u64::try_from(ends.len()).ok();
+    let expected = i64::try_from(ends.len()).ok();
     Ok(Some(Piece { columns, document: rowset::document(ends)?, sql: sql.to_owned(), expected }))
 }
 

@@ -17,6 +17,7 @@ mod nodes;
 mod operator;
 mod overload;
 mod parallel;
+mod remembered;
 mod report;
 mod sessions;
 mod support;

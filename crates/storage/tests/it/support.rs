@@ -75,6 +75,7 @@ impl Bench {
             binding: None,
             vendor_cost_micro_usd: None,
             webhook_url: None,
+            is_told: false,
         }
     }
 

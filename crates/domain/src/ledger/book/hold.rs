@@ -36,18 +36,9 @@ impl<Done> Book<Done> {
         let cycle_id = wallet.cycle.as_ref().filter(|_| split.plan_tokens > 0).map(|cycle| cycle.id);
         let key_month = key_use.map(|used| used.month);
         self.note(&request, key_use);
-        let counted = request.key_id.zip(key_month);
-        let stored = StoredHold {
-            split,
-            cycle_id,
-            completed: None,
-            key_month: counted,
-            runs_as_job: false,
-            is_called_back: request.webhook_url.is_some(),
-            refunded_tokens: None,
-        };
-        self.holds.insert(key, stored);
-        self.new_holds.push(NewHold { request, split, cycle_id, key_month, balance_tokens });
+        let hold = NewHold { request, split, cycle_id, key_month, balance_tokens };
+        self.holds.insert(key, hold.stored());
+        self.new_holds.push(hold);
         self.put(after);
         Ok(Outcome::Held(Held { split, balance_tokens, rate }))
     }

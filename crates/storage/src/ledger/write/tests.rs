@@ -5,7 +5,7 @@ use crate::{DbSettings, NewAccount, Storage};
 use domain::{
     catalog::Category,
     id::{AccountId, CycleId, GenerationId, GrantId, NodeId},
-    ledger::{Command, Cycle, Failure, HoldRequest, OpenCycle, RateLimits, Reason, Wallet},
+    ledger::{Command, Cycle, Failure, HoldRequest, OpenCycle, RateLimits, Reason, Wallet, WalletChange},
     port::Clock,
 };
 use std::sync::Arc;
@@ -77,7 +77,7 @@ async fn a_wallet_that_has_moved_is_not_written() {
     };
     tried(&storage, decided_on(wallet.clone())).await.unwrap();
     let other_cycle = wallet.cycle.clone().map(|cycle| Cycle { id: CycleId(9), ..cycle });
-    let moved: [Move; 9] = [
+    let moved: [Move; 11] = [
         ("plan_available", |wallet| wallet.plan_available += 1),
         ("permanent_available", |wallet| wallet.permanent_available += 1),
         ("plan_held", |wallet| wallet.plan_held += 1),
@@ -87,6 +87,8 @@ async fn a_wallet_that_has_moved_is_not_written() {
         ("hour_count", |wallet| wallet.rate.hour.count += 1),
         ("day_started_at_ms", |wallet| wallet.rate.day.started_at = Timestamp::from_unix_ms(7)),
         ("day_count", |wallet| wallet.rate.day.count += 1),
+        ("listens", |wallet| wallet.listens = true),
+        ("is_closed", |wallet| wallet.is_closed = true),
     ];
     for (what, change) in moved {
         let mut before = wallet.clone();
@@ -94,7 +96,9 @@ async fn a_wallet_that_has_moved_is_not_written() {
         let written = tried(&storage, decided_on(before)).await;
         assert!(matches!(written, Err(DbErr::RecordNotUpdated)), "{what}: {written:?}");
     }
-    for cycle in [None, other_cycle] {
+    let shorter =
+        wallet.cycle.clone().map(|cycle| Cycle { ends_at: Timestamp::from_unix_ms(8_000), ..cycle });
+    for cycle in [None, other_cycle, shorter] {
         let written = tried(&storage, decided_on(Wallet { cycle, ..wallet.clone() })).await;
         assert!(matches!(written, Err(DbErr::RecordNotUpdated)), "cycle: {written:?}");
     }
@@ -121,6 +125,7 @@ async fn a_hold_that_has_ended_is_not_ended() {
         binding: None,
         vendor_cost_micro_usd: None,
         webhook_url: None,
+        is_told: false,
     };
     let hold = storage.ledger().hold(request).await.unwrap();
     let (error_code, message) = ("provider_error".to_owned(), "the vendor failed".to_owned());
