@@ -17,14 +17,14 @@ use domain::{
     port::Clock,
     time::Timestamp,
 };
-use sea_orm::{DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
 };
 
 /// After that, a connection that was not used is asked whether it is still there, which takes as long as a ping.
-const LONG_UNUSED: Duration = Duration::from_millis(2);
+const LONG_UNUSED: Duration = Duration::from_millis(5);
 /// Until then connections are not tried for again that the database did not give.
 const RETRY: Duration = Duration::from_secs(1);
 /// Batches for which nothing remembered is relied on, at most, after it was found to have changed.
@@ -49,6 +49,26 @@ struct Pair {
     /// For holds of which nothing is told before their ends, which are flushed.
     unflushed: Pinned,
     used_at: Instant,
+    batches: u64,
+}
+
+impl Pair {
+    async fn are_there(&self) -> bool {
+        let (flushed, unflushed) = tokio::join!(self.flushed.answers(), self.unflushed.answers());
+        flushed && unflushed
+    }
+
+    /// Has PostgreSQL plan anew, each time that it has done twice as much: a plan that was made while a table was small may look at
+    /// all of it, or of an account, and would be kept.
+    async fn used(self) -> Result<Self, DbErr> {
+        let batches = self.batches + 1;
+        if batches.is_power_of_two() {
+            for connection in [&self.flushed, &self.unflushed] {
+                connection.execute_unprepared("DISCARD PLANS").await?;
+            }
+        }
+        Ok(Self { used_at: Instant::now(), batches, ..self })
+    }
 }
 
 /// How many batches yet are decided on what is read anew: more, the more often others have written what was remembered.
@@ -116,7 +136,8 @@ impl Optimistic {
                 Err(error)
             }
             result => {
-                self.pair = Some(Pair { used_at: Instant::now(), ..pair });
+                // What was done is done, whether they are good for more or not.
+                self.pair = pair.used().await.ok();
                 result
             }
         }
@@ -125,8 +146,7 @@ impl Optimistic {
     /// The connections, which are there; new ones, where they were not.
     async fn connected(&mut self) -> Result<Option<Pair>, DbErr> {
         if let Some(pair) = self.pair.take()
-            && (pair.used_at.elapsed() < LONG_UNUSED
-                || (pair.flushed.answers().await && pair.unflushed.answers().await))
+            && (pair.used_at.elapsed() < LONG_UNUSED || pair.are_there().await)
         {
             return Ok(Some(pair));
         }
@@ -137,7 +157,7 @@ impl Optimistic {
         let both = async { Ok((self.db.pin(true).await?, self.db.pin(false).await?)) };
         match both.await {
             Ok((Some(flushed), Some(unflushed))) => {
-                Ok(Some(Pair { flushed, unflushed, used_at: Instant::now() }))
+                Ok(Some(Pair { flushed, unflushed, used_at: Instant::now(), batches: 0 }))
             }
             Ok(_) => Ok(None),
             Err(error) if is_told_by_database(&error) => {
