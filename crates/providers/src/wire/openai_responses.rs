@@ -140,7 +140,7 @@ pub(crate) fn decode(
 
 /// A decoder for a streamed answer.
 pub(crate) fn stream_decoder(call: &Call, error_kind: ErrorKind) -> Box<dyn StreamDecoder> {
-    EventStream::boxed(ResponseStream { error_kind, draft: Draft::of(call), has_ended: false })
+    EventStream::boxed(ResponseStream { error_kind, draft: Draft::of(call) })
 }
 
 /// Takes over how the response ended.
@@ -170,10 +170,10 @@ fn usage(usage: &Value) -> Option<Usage> {
     })
 }
 
+/// The event that is its end says why it ended.
 struct ResponseStream {
     error_kind: ErrorKind,
     draft: Draft,
-    has_ended: bool,
 }
 
 impl EventReader for ResponseStream {
@@ -186,7 +186,6 @@ impl EventReader for ResponseStream {
             Event::ItemDone { item } => item.push_call(&mut self.draft)?,
             Event::Completed { response } | Event::Incomplete { response } | Event::Failed { response } => {
                 conclude(&mut self.draft, response, self.error_kind)?;
-                self.has_ended = true;
             }
             Event::Error => {
                 let error = VendorError::parse(data.as_bytes());
@@ -199,11 +198,11 @@ impl EventReader for ResponseStream {
     }
 
     fn has_ended(&self) -> bool {
-        self.has_ended
+        self.draft.finish_reason.is_some()
     }
 
     fn finish(self) -> Result<Answer, ProviderError> {
-        self.draft.finish_stream(self.has_ended)
+        self.draft.finish_stream(true)
     }
 }
 

@@ -348,7 +348,7 @@ fn silence(answer: &mut Value) {
 
 /// A model may stop before its first word, and have nothing to add to what its calls gave.
 #[test]
-fn silence_is_an_answer_where_it_was_asked_for() {
+fn silence_is_an_answer_only_where_it_was_asked_for() {
     for subject in &SUBJECTS {
         let mut silent = subject.response(200, "answer.json");
         let mut answer = serde_json::from_slice(&silent.body).unwrap();
@@ -365,5 +365,7 @@ fn silence_is_an_answer_where_it_was_asked_for() {
             let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", subject.name));
             assert_eq!((answer.text.as_str(), answer.finish_reason), ("", FinishReason::Stop));
         }
+        let error = subject.chat().decode(&subject.call(false), &silent).unwrap_err();
+        assert_eq!(error.kind, ProviderErrorKind::BadResponse, "{}", subject.name);
     }
 }
