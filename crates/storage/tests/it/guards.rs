@@ -25,6 +25,8 @@ async fn the_database_refuses(database: TestDatabase) {
         format!("INSERT INTO ledger_entries VALUES ({account}, '{reason}', {source}, {legs}, {amount}, 0)")
     };
     let charged = "(SELECT MIN(source_id) FROM ledger_entries WHERE reason = 'charge')";
+    let others = "key_id, model_slug, category, plan_tokens, permanent_tokens, cycle_id, node_id, created_at_ms, \
+        deadline_at_ms";
     let statements = [
         "UPDATE ledger_entries SET amount_tokens = amount_tokens + 1".to_owned(),
         "UPDATE ledger_entries SET created_at_ms = 0".to_owned(),
@@ -51,6 +53,10 @@ async fn the_database_refuses(database: TestDatabase) {
         "UPDATE generations SET status = 'completed', error_code = NULL WHERE status = 'failed'".to_owned(),
         "UPDATE generations SET price_tokens = 1, plan_tokens = 1".to_owned(),
         "UPDATE generations SET plan_tokens = 0, permanent_tokens = price_tokens, cycle_id = NULL".to_owned(),
+        format!(
+            "INSERT INTO generations (account_id, id, status, price_tokens, {others})
+                SELECT account_id, -id, 'pending', price_tokens + 1, {others} FROM generations"
+        ),
     ];
     for sql in statements {
         assert!(database.execute(&sql).await.is_err(), "{sql}");
