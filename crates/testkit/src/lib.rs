@@ -5,6 +5,7 @@ mod billing;
 mod clock;
 mod database;
 mod documented;
+mod gate;
 mod jobs;
 mod look;
 mod postgres_server;
@@ -17,6 +18,7 @@ mod upload;
 
 pub use clock::ManualClock;
 pub use database::{Auditor, Backend, OpenTransaction, TestDatabase, database, empty_database};
+pub use gate::CommitGate;
 pub use look::{eventually, pass, within};
 pub use postgres_server::{PostgresServer, lasting_port};
 pub use proxy::{Loss, Proxy};

@@ -1,6 +1,6 @@
 //! The whole service on a socket: a test's database, a clock to move, and a sandbox in place of the vendors.
 
-use crate::{EventStream, ManualClock, Reply, TestDatabase, documented};
+use crate::{CommitGate, EventStream, ManualClock, Reply, TestDatabase, documented};
 use api::{CorsOrigins, HttpLimits, HttpSettings, TrustedProxies};
 use app::{
     AnswerTimes, App, AppSettings, BillingSettings, CreateAccount, MasterSecret, Parts, PasswordCost,
@@ -159,12 +159,25 @@ impl Service {
 
     /// As [`Self::start`], set up otherwise.
     pub async fn start_with(database: &TestDatabase, setup: Setup) -> Self {
+        Self::first(database, setup, None).await
+    }
+
+    /// As [`Self::start`], with `gate` behind all that it commits.
+    pub async fn start_behind(database: &TestDatabase, gate: Arc<CommitGate>) -> Self {
+        Self::first(database, Setup::default(), Some(gate)).await
+    }
+
+    async fn first(database: &TestDatabase, setup: Setup, gate: Option<Arc<CommitGate>>) -> Self {
         let clock = if setup.callbacks { ManualClock::at_present() } else { ManualClock::default() };
         let clock = Arc::new(clock);
         let options = Options { clock: Some(clock.clone()), ..Options::default() };
         let sandbox = Sandbox::start_with(SocketAddr::from(ANY_PORT), options).await.expect("a free port");
         let folder = Arc::new(TempDir::new().expect("a temporary folder"));
-        let service = Self::assemble(database, setup, clock, Arc::new(sandbox), folder).await;
+        let storage = match gate {
+            Some(gate) => database.storage_watched(clock.clone(), gate).await,
+            None => database.storage(clock.clone()).await,
+        };
+        let service = Self::assemble(storage, setup, clock, Arc::new(sandbox), folder).await;
         service.sandbox.set_notifications(notifications_to(&service.url));
         service
     }
@@ -176,17 +189,17 @@ impl Service {
 
     /// As [`Self::another`], set up otherwise.
     pub async fn another_with(&self, database: &TestDatabase, setup: Setup) -> Self {
-        Self::assemble(database, setup, self.clock.clone(), self.sandbox.clone(), self.folder.clone()).await
+        let storage = database.storage(self.clock.clone()).await;
+        Self::assemble(storage, setup, self.clock.clone(), self.sandbox.clone(), self.folder.clone()).await
     }
 
     async fn assemble(
-        database: &TestDatabase,
+        storage: Storage,
         setup: Setup,
         clock: Arc<ManualClock>,
         sandbox: Arc<Sandbox>,
         folder: Arc<TempDir>,
     ) -> Self {
-        let storage = database.storage(clock.clone()).await;
         let catalog = catalog(setup.without_model);
         let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
@@ -473,6 +486,8 @@ fn vendors(sandbox: &Sandbox, setup: &Setup) -> Client {
         max_attempts: MAX_ATTEMPTS,
         first_backoff_ms: 1,
         max_backoff_ms: 1,
+        // On a busy machine many calls at once take a while.
+        max_queue_ms: 60_000,
         ..ClientSettings::default()
     };
     Client::new(settings, sandbox::vendors().map(access).collect()).expect("a client of the sandbox")

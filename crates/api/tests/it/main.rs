@@ -32,6 +32,7 @@ mod odd_requests;
 mod openai;
 mod openapi;
 mod outage;
+mod overload;
 mod prices;
 mod promises;
 mod records;
