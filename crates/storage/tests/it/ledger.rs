@@ -93,12 +93,14 @@ async fn a_hold_resolves_once(database: TestDatabase) {
 async fn a_grant_is_given_once(database: TestDatabase) {
     let bench = Bench::new(&database).await;
     let account = bench.account(0, 5).await;
-    let grant_id = GrantId(bench.id().await);
-    let grant = Command::Grant { account_id: account, grant_id, reason: Reason::Grant, amount_tokens: 10 };
-    for _ in 0..3 {
-        bench.storage.ledger().run(grant.clone()).await.unwrap();
+    for (reason, after) in [(Reason::Starter, 15), (Reason::Grant, 25), (Reason::Package, 35)] {
+        let grant_id = GrantId(bench.id().await);
+        let grant = Command::Grant { account_id: account, grant_id, reason, amount_tokens: 10 };
+        for _ in 0..3 {
+            bench.storage.ledger().run(grant.clone()).await.unwrap();
+            assert_eq!(bench.buckets(account).await, [0, after, 0, 0]);
+        }
     }
-    assert_eq!(bench.buckets(account).await, [0, 15, 0, 0]);
     bench.assert_verifies().await;
 }
 

@@ -50,6 +50,7 @@ const REFUNDS: i64 = 300;
 const PAYMENTS: i64 = 400;
 const TAKES: i64 = 500;
 const GRANTS: i64 = 600;
+const PACKAGES: i64 = 700;
 
 fn cycle_id() -> impl Strategy<Value = i64> {
     CYCLES + 1..CYCLES + 7
@@ -57,6 +58,15 @@ fn cycle_id() -> impl Strategy<Value = i64> {
 
 fn bucket() -> impl Strategy<Value = Bucket> {
     prop_oneof![Just(Bucket::Permanent), cycle_id().prop_map(|id| Bucket::Plan(CycleId(id)))]
+}
+
+/// Why permanent tokens are given, and where the ids of that begin.
+fn granted() -> impl Strategy<Value = (Reason, i64)> {
+    prop_oneof![
+        Just((Reason::Starter, STARTERS)),
+        Just((Reason::Grant, GRANTS)),
+        Just((Reason::Package, PACKAGES))
+    ]
 }
 
 /// Why tokens are taken, why they are given back, and for what.
@@ -97,10 +107,8 @@ fn step() -> impl Strategy<Value = Step> {
     let plain = prop_oneof![
         6 => (account(), 1_i64..15, amount()).prop_map(|(account, id, price)| hold(account, id, price)),
         6 => (account(), 1_i64..15, any::<bool>()).prop_map(|(account, id, done)| resolve(account, id, done)),
-        2 => (account(), 1_i64..6, any::<bool>(), amount()).prop_map(|(account, id, is_starter, tokens)| {
-            let (reason, ids) = if is_starter { (Reason::Starter, STARTERS) } else { (Reason::Grant, GRANTS) };
-            grant(account, ids + id, reason, tokens)
-        }),
+        3 => (account(), granted(), 1_i64..6, amount())
+            .prop_map(|(account, (reason, ids), id, tokens)| grant(account, ids + id, reason, tokens)),
         3 => (account(), cycle_id(), 0_i64..400, 1_i64..200, amount()).prop_map(
             |(account, id, start, length, tokens)| open_cycle_of(account, id, (at(start), at(start + length)), tokens)
         ),
