@@ -1,7 +1,8 @@
 //! Whoever works on money may die at any point: whoever comes next does the rest, and nothing twice.
 
-use super::{books, chargebacks::give_back, notifications::tell, plan, spend, subscriber, tokens};
+use super::{books, chargebacks::give_back, notifications::tell, package, plan, spend, subscriber, tokens};
 use crate::years::crash;
+use app::Error;
 use domain::{billing::RefundStatus, port::PaymentMethod, time::DAY_MS};
 use serde_json::{Value, json};
 use testkit::{Service, TestDatabase, http_client, send};
@@ -9,6 +10,8 @@ use testkit::{Service, TestDatabase, http_client, send};
 testkit::on_each_database!(
     a_chargeback_is_taken_whole,
     a_refund_is_made_whole_or_not_at_all,
+    a_refund_whose_tokens_are_not_taken_yet_is_the_only_one,
+    a_package_is_entered_once,
     what_is_paid_and_not_entered_is_not_worth_nothing,
     a_cycle_ends_though_its_subscription_has_ended_before,
     a_cancellation_is_told_to_the_ledger_again,
@@ -20,6 +23,21 @@ const LATER_MS: i64 = 600_000;
 
 fn message(event: &str, object: &Value) -> String {
     json!({ "type": "notification", "event": event, "object": object }).to_string()
+}
+
+/// Has the ledger take no such entries, until [`take_entries`].
+async fn refuse_entries(database: &TestDatabase, such: &str) {
+    let refusal = if database.url.starts_with("sqlite") {
+        format!("WHEN {such} BEGIN SELECT RAISE(ABORT, 'odd'); END")
+    } else {
+        format!("FOR EACH ROW WHEN ({such}) EXECUTE FUNCTION refuse_change('odd')")
+    };
+    database.execute(&format!("CREATE TRIGGER odd BEFORE INSERT ON ledger_entries {refusal}")).await.unwrap();
+}
+
+async fn take_entries(database: &TestDatabase) {
+    let table = if database.url.starts_with("sqlite") { "" } else { " ON ledger_entries" };
+    database.execute(&format!("DROP TRIGGER odd{table}")).await.unwrap();
 }
 
 async fn a_chargeback_is_taken_whole(database: TestDatabase) {
@@ -72,6 +90,51 @@ async fn a_refund_is_made_whole_or_not_at_all(database: TestDatabase) {
             more => panic!("{more:#?}"),
         }
         if made.is_some() {
+            break;
+        }
+    }
+    service.assert_verifies().await;
+}
+
+/// The ledger takes nothing for a while, when money is to go back.
+async fn a_refund_whose_tokens_are_not_taken_yet_is_the_only_one(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("free", 0).await;
+    let payment_id = package(&service, &account, "light", "yookassa").await;
+    // Sixty of a hundred are left.
+    spend(&service, &account, 90).await;
+    refuse_entries(&database, "NEW.reason = 'refund'").await;
+    let refund = async || service.app.refund_payment(payment_id, "asked for it").await;
+    assert!(refund().await.is_err());
+    let again = refund().await;
+    assert!(matches!(again, Err(Error::Moved)), "{again:?}");
+    take_entries(&database).await;
+    service.clock.advance_ms(LATER_MS);
+    service.hear_and_bill().await;
+    let refunds = service.app.payment_details(payment_id).await.unwrap().refunds;
+    assert_eq!(refunds.iter().map(|refund| refund.status).collect::<Vec<_>>(), [RefundStatus::Succeeded]);
+    assert_eq!(tokens(&service, &account).await, (0, 0));
+    assert_eq!(books::kept_minor(&service, &account).await, 40 * 449);
+    service.assert_verifies().await;
+}
+
+/// Its tokens may be entered, and nobody know of it.
+async fn a_package_is_entered_once(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    for polls in 0.. {
+        let account = service.account("free", 0).await;
+        let order = service.order_package(&account, "light", "yookassa").await.expect(201);
+        service.break_vendor("yookassa", "notify-lost", 1).await;
+        let page = order["confirmation_url"].as_str().unwrap();
+        send(http_client().post(format!("{page}/succeed"))).await.expect(200);
+        let paid = books::payments(&service, &account).await.remove(0);
+        let told = message("payment.succeeded", &json!({ "id": paid["id"] }));
+        let method = PaymentMethod::Yookassa;
+        let heard = crash::after(polls, service.app.take_notification(method, None, told.as_bytes())).await;
+        service.clock.advance_ms(LATER_MS);
+        service.hear_and_bill().await;
+        assert_eq!(tokens(&service, &account).await, (0, 150), "after {polls} polls");
+        if heard.is_some() {
             break;
         }
     }
@@ -150,13 +213,7 @@ async fn a_cancellation_is_told_to_the_ledger_again(database: TestDatabase) {
 async fn what_is_paid_is_entered_when_that_can_be(database: TestDatabase) {
     let service = Service::start(&database).await;
     let account = service.account("free", 0).await;
-    let (refusal, table) = if database.url.starts_with("sqlite") {
-        ("WHEN NEW.debit = 'issued' BEGIN SELECT RAISE(ABORT, 'odd'); END", "")
-    } else {
-        let refusal = "FOR EACH ROW WHEN (NEW.debit = 'issued') EXECUTE FUNCTION refuse_change('odd')";
-        (refusal, " ON ledger_entries")
-    };
-    database.execute(&format!("CREATE TRIGGER odd BEFORE INSERT ON ledger_entries {refusal}")).await.unwrap();
+    refuse_entries(&database, "NEW.debit = 'issued'").await;
     let package = service.order_package(&account, "start", "yookassa").await.expect(201);
     let plan = service.order_plan(&account, "basic", "yookassa").await.expect(201);
     let before = tokens(&service, &account).await;
@@ -164,7 +221,7 @@ async fn what_is_paid_is_entered_when_that_can_be(database: TestDatabase) {
         service.confirm(order, "succeed").await;
     }
     assert_eq!(tokens(&service, &account).await, before);
-    database.execute(&format!("DROP TRIGGER odd{table}")).await.unwrap();
+    take_entries(&database).await;
     service.live_through(DAY_MS, DAY_MS / 24).await;
     let bought = database.auditor().await.read("payments", &["kind", "tokens", "status"]).await;
     let of = |kind: &str| -> i64 {

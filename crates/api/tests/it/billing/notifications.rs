@@ -11,6 +11,7 @@ testkit::on_each_database!(
     forged_messages_change_nothing,
     a_service_is_asked_only_about_what_may_be_ours,
     a_word_that_comes_twice_late_or_never_counts_once,
+    what_telegram_says_again_has_been_heard,
     what_telegram_asks_first_is_refused_where_it_should_be,
 );
 
@@ -160,6 +161,23 @@ async fn a_word_that_comes_twice_late_or_never_counts_once(database: TestDatabas
             service.cancel_subscription(account).await;
         }
     }
+    service.assert_verifies().await;
+}
+
+/// It says everything again that we refuse.
+async fn what_telegram_says_again_has_been_heard(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("free", 0).await;
+    let order = service.order_package(&account, "start", "telegram_stars").await.expect(201);
+    service.confirm(&order, "succeed").await.expect(200);
+    let paid = books::payments(&service, &account).await.remove(0);
+    let mut message = paid_message(&paid["reference"], 208);
+    message["message"]["successful_payment"]["telegram_payment_charge_id"] = paid["id"].clone();
+    tell(&service, "telegram", Some(WEBHOOK_SECRET), message.to_string()).await.expect(200);
+    service.hear_and_bill().await;
+    assert_eq!(tokens(&service, &account).await, (0, 100));
+    assert_eq!(books::kept_minor(&service, &account).await, 208);
+    assert_eq!(service.payments(&account).await.len(), 1);
     service.assert_verifies().await;
 }
 

@@ -1,6 +1,6 @@
 //! Books that do not agree: after a restore from a backup, after words that were never heard, after refunds that others made.
 
-use super::{plan, tokens};
+use super::{books, plan, tokens};
 use app::{Finding, FindingKind, Outcome, Reconciliation};
 use domain::{
     id::{AccountId, PaymentId},
@@ -332,18 +332,26 @@ async fn what_only_we_have_is_told(database: TestDatabase) {
 
 async fn a_second_payment_of_an_order_is_told(database: TestDatabase) {
     let service = Service::start(&database).await;
-    let account = service.account("free", 0).await;
-    let order = service.order_package(&account, "light", "yookassa").await.expect(201);
-    service.confirm(&order, "succeed").await.expect(200);
-    let reference = service.books().await["payments"][0]["reference"].as_str().unwrap().to_owned();
-    // The service has forgotten the first one's key, and is asked again.
+    let mut accounts = Vec::new();
+    for (what, permanent) in [("succeed", 150), ("cancel", 50)] {
+        let account = service.account("free", 0).await;
+        let order = service.order_package(&account, "light", "yookassa").await.expect(201);
+        service.confirm(&order, what).await.expect(200);
+        accounts.push((account, (0, permanent)));
+    }
+    // The service has forgotten the first ones' keys, and is asked again.
     service.clock.advance_ms(2 * DAY_MS);
-    pay_shop(&service, &reference, "449.00").await;
-    service.hear_and_bill().await;
-    assert_eq!(tokens(&service, &account).await, (0, 150));
+    for (account, expected) in &accounts {
+        let reference = books::payments(&service, account).await[0]["reference"].clone();
+        pay_shop(&service, reference.as_str().unwrap(), "449.00").await;
+        service.hear_and_bill().await;
+        assert_eq!(tokens(&service, account).await, *expected);
+    }
     let done = reconcile(&service, true).await;
-    assert_eq!(one(&done).kind, FindingKind::PaidTwice, "{done:#?}");
-    assert_eq!(tokens(&service, &account).await, (0, 150));
+    assert_eq!(kinds(&done), [(FindingKind::PaidTwice, false), (FindingKind::PaidTwice, false)], "{done:#?}");
+    for (account, expected) in &accounts {
+        assert_eq!(tokens(&service, account).await, *expected);
+    }
 }
 
 async fn applying_beside_workers_grants_once(database: TestDatabase) {

@@ -17,6 +17,7 @@ testkit::on_each_database!(
     what_is_not_the_payers_any_more_is_refused,
     a_refund_that_its_service_refuses_gives_the_tokens_back,
     an_unknown_refund_is_made_once,
+    what_was_given_back_before_a_long_sleep_is_looked_for,
     two_refunds_at_once_give_back_once,
     stars_go_back_whole_or_not_at_all,
 );
@@ -187,6 +188,25 @@ async fn an_unknown_refund_is_made_once(database: TestDatabase) {
         assert_eq!(books::kept_minor(&service, &account).await, 0, "{method} {fault}");
         service.break_vendor(vendor, "none", 1).await;
     }
+    service.assert_verifies().await;
+}
+
+/// A service remembers for a day what it was asked for. After that the same refund would be a second one.
+async fn what_was_given_back_before_a_long_sleep_is_looked_for(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = service.account("free", 0).await;
+    let payment_id = package(&service, &account, "light", "yookassa").await;
+    // Half of the package is left, so its price would do for another refund.
+    spend(&service, &account, 100).await;
+    service.break_vendor("yookassa", "500-made", 3).await;
+    service.break_vendor("yookassa", "notify-lost", 1).await;
+    refund(&service, payment_id).await.unwrap();
+    service.clock.advance_ms(25 * HOUR_MS);
+    service.hear_and_bill().await;
+    let refunds = service.app.payment_details(payment_id).await.unwrap().refunds;
+    assert_eq!(refunds.iter().map(|refund| refund.status).collect::<Vec<_>>(), [RefundStatus::Succeeded]);
+    assert_eq!(books::kept_minor(&service, &account).await, 22_450);
+    assert_eq!(tokens(&service, &account).await, (0, 0));
     service.assert_verifies().await;
 }
 

@@ -11,6 +11,7 @@ testkit::on_each_database!(
     what_nobody_knows_for_a_day_waits_for_a_person,
     what_was_made_before_a_long_sleep_is_looked_for,
     a_renewal_that_its_payer_confirms,
+    a_renewal_that_was_given_up_goes_back,
     a_method_that_is_gone_is_charged_no_more,
     a_declined_renewal_succeeds_in_grace,
     a_change_after_the_charge_comes_a_cycle_later,
@@ -120,6 +121,10 @@ async fn a_renewal_that_its_payer_confirms(database: TestDatabase) {
         assert_eq!(service.subscription(account).await.expect(200)["status"], "active");
         assert_eq!(statuses(&service, account).await, ["pending", "succeeded"]);
     }
+    // Whoever looks meanwhile charges nothing more.
+    database.execute("UPDATE subscriptions SET due_at_ms = 0").await.unwrap();
+    service.hear_and_bill().await;
+    assert_eq!(statuses(&service, &confirmed).await, ["pending", "succeeded"]);
     service.confirm(&books::payments(&service, &confirmed).await[1], "succeed").await.expect(200);
     assert_eq!(statuses(&service, &confirmed).await, ["succeeded", "succeeded"]);
     // The bank waits for an hour.
@@ -132,6 +137,32 @@ async fn a_renewal_that_its_payer_confirms(database: TestDatabase) {
         assert_eq!(tokens(&service, account).await, (300, 50));
         assert_eq!(books::paid_times(&service, account).await, 2);
     }
+    service.assert_verifies().await;
+}
+
+/// It was not found when it was looked for, and another one was charged in its place.
+async fn a_renewal_that_was_given_up_goes_back(database: TestDatabase) {
+    let service = Service::start(&database).await;
+    let account = subscriber(&service, "basic").await;
+    service.break_vendor("yookassa", "3ds-pending", 1).await;
+    service.live_through(CHARGED_MS, CHARGED_MS).await;
+    assert_eq!(statuses(&service, &account).await, ["pending", "succeeded"]);
+    let now_ms = service.clock.now().unix_ms();
+    for given_up in [
+        "UPDATE payments SET status = 'canceled', decline = 'declined', due_at_ms = NULL WHERE kind = 'renewal'"
+            .to_owned(),
+        format!("UPDATE subscriptions SET renewal_payment_id = NULL, due_at_ms = {now_ms}"),
+    ] {
+        database.execute(&given_up).await.unwrap();
+    }
+    service.hear_and_bill().await;
+    assert_eq!(statuses(&service, &account).await, ["succeeded", "canceled", "succeeded"]);
+    service.confirm(&books::payments(&service, &account).await[1], "succeed").await.expect(200);
+    assert_eq!(statuses(&service, &account).await, ["succeeded", "refunded", "succeeded"]);
+    service.live_through(DAY_MS, DAY_MS).await;
+    assert_eq!(plan(&service, &account).await, ("basic".to_owned(), json!("2027-01-22T00:00:00Z")));
+    assert_eq!(tokens(&service, &account).await, (300, 50));
+    assert_eq!(books::kept_minor(&service, &account).await, 2 * 89_000);
     service.assert_verifies().await;
 }
 
