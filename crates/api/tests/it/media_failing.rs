@@ -5,9 +5,10 @@ use crate::{
     media::{TONE, patient, request},
     refused,
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use testkit::{Account, Backend, Reply, Service, Setup, file, text};
+use testkit::{Account, Backend, RawServer, Reply, Service, Setup, Then, file, plain, text};
 
 /// A model of each way in which each vendor makes files.
 const MODELS: [(&str, &str); 9] = [
@@ -97,6 +98,25 @@ async fn a_vendor_that_fails_costs_nothing() {
         })
         .await;
     }
+}
+
+/// A good file, and no picture.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_of_another_kind_costs_nothing() {
+    let database = testkit::database(Backend::Sqlite).await.unwrap();
+    let answer = json!({ "created": 1_795_370_000, "data": [{ "b64_json": BASE64_STANDARD.encode(TONE) }] });
+    let answer = answer.to_string().into_bytes();
+    let vendor = RawServer::start(plain(&answer, answer.len()), Then::Close).await;
+    let vendors_url = Some(&*Box::leak(vendor.url.into_boxed_str()));
+    let service = Service::start_with(&database, Setup { vendors_url, ..patient() }).await;
+    let account = service.account_with(100).await;
+    let model = "gpt-image-1.5";
+    let body = request(&service, model, "please", "").await;
+    let reply = service.prefer(&account.key, "wait=60", &body).await;
+    let fault = provider_error("another-kind", "bad_response");
+    check_failure(&service, &account, ("openai", model), &fault, &reply).await;
+    assert_eq!(service.stored_files(), Vec::<String>::new());
+    assert_eq!(service.assert_verifies().await.open_holds, 0);
 }
 
 /// Asks for each of these failures, and checks what comes of it.
