@@ -3,8 +3,10 @@
 use crate::{ended, refused};
 use futures_util::future::join_all;
 use serde_json::json;
-use std::time::Duration;
-use testkit::{Account, Backend, RawServer, Service, Setup, TestDatabase, Then, eventually, plain};
+use std::{pin::pin, sync::Arc, time::Duration};
+use testkit::{
+    Account, Backend, CommitGate, RawServer, Service, Setup, TestDatabase, Then, eventually, plain,
+};
 
 testkit::on_each_database!(
     a_silent_process_loses_its_holds_once,
@@ -15,6 +17,7 @@ testkit::on_each_database!(
     a_process_that_was_taken_for_dead_takes_one_new_name,
     a_hold_that_no_task_works_on_is_given_back,
     an_overdue_hold_is_given_back_whoever_has_it,
+    a_hold_that_the_database_lost_charges_nothing,
 );
 
 /// Lets 10 s pass, in which the living say that they live, and recovers. Gives how many holds were released.
@@ -217,4 +220,25 @@ async fn a_hold_that_was_given_back_meanwhile_reaches_no_vendor() {
     refused(&reply, 503, "overloaded");
     assert_eq!((service.calls().await, service.balance(&account.key).await), (0, 10));
     assert_eq!(service.assert_verifies().await.open_holds, 0);
+}
+
+/// As when PostgreSQL is killed before a hold has reached its disk that nobody had been told of.
+async fn a_hold_that_the_database_lost_charges_nothing(database: TestDatabase) {
+    let gate = Arc::new(CommitGate::default());
+    let service = Service::start_behind(&database, gate.clone()).await;
+    let account = service.account_with(10).await;
+    gate.shut();
+    let mut asking = pin!(service.generate(&account.key, "gpt-5", "hello"));
+    tokio::select! {
+        reply = &mut asking => panic!("answered before its hold was known: {reply:?}"),
+        () = gate.arrival() => {}
+    }
+    let loss = "DELETE FROM generations; UPDATE wallets SET permanent_available = 10, permanent_held = 0";
+    database.execute(loss).await.unwrap();
+    gate.open();
+    refused(&asking.await, 503, "overloaded");
+    assert_eq!((service.calls().await, service.balance(&account.key).await), (1, 10));
+    assert_eq!(service.assert_verifies().await.open_holds, 0);
+    service.generate(&account.key, "gpt-5", "hello").await.expect(200);
+    assert_eq!(service.balance(&account.key).await, 8);
 }
