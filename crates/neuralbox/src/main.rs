@@ -42,7 +42,9 @@ async fn run(cli: Cli) -> Result<ExitCode, commands::Error> {
         Command::Try(arguments) => commands::attempt::run(settings()?, arguments).await,
         Command::Doctor { json } => commands::doctor::run(&settings()?, json).await,
         Command::Billing { command } => commands::billing::run(&settings()?, command).await,
-        Command::Payments { command } => commands::payments::run(&settings()?, operator, command).await,
+        Command::Payments { command } => {
+            Box::pin(commands::payments::run(&settings()?, operator, command)).await
+        }
         Command::Ledger { command } => commands::ledger::run(&settings()?, command).await,
         Command::Account { command } => commands::account::run(&settings()?, operator, command).await,
         Command::Key { command } => commands::key::run(&settings()?, operator, command).await,
