@@ -12,7 +12,7 @@ use crate::{
 };
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
     sqlx::{
         self, ConnectOptions as _, Connection, PgConnection, SqliteConnection, postgres::PgConnectOptions,
     },
@@ -25,8 +25,8 @@ use timed::Timed;
 pub struct DbSettings {
     /// `sqlite://path?mode=rwc` or `postgres://…`. May hold a password.
     pub url: String,
-    /// Connections at most; above six, two of them are the ledger's own, two for what else is written, and one for what is written
-    /// in the background. A small number is the fast one.
+    /// Connections at most; on PostgreSQL two of them are the ledger's own, two for what else is written, one for what is written in
+    /// the background, and the rest, one at least, for reading. A small number is the fast one.
     pub max_connections: u32,
     /// Milliseconds to wait for a connection before the database counts as unavailable.
     pub acquire_timeout_ms: u64,
@@ -49,6 +49,8 @@ pub(crate) struct Db {
 #[derive(Clone)]
 struct Pinning {
     options: PgConnectOptions,
+    connect_limit: Duration,
+    /// For each statement.
     limit: Duration,
 }
 
@@ -125,17 +127,22 @@ impl Db {
         let reader = Timed::new(connect(postgres(settings, readers, &[])).await?, limit);
         let options: PgConnectOptions = settings.url.parse().map_err(|_| Error::BadUrl)?;
         let options = as_set(options, settings, &BY_KEYS).disable_statement_logging();
-        let pinned = Some(Pinning { options, limit: patience });
+        let connect_limit = Duration::from_millis(settings.acquire_timeout_ms);
+        let pinned = Some(Pinning { options, connect_limit, limit: patience });
         Ok(Self { writer, background, reader, pinned, watched })
     }
 
     /// A connection of its own for the ledger, whose commits wait for the disk, or do not. `None` on SQLite, whose one writer is
-    /// all that there is.
+    /// all that there is, and on a standby.
     pub(crate) async fn pin(&self, is_flushed: bool) -> Result<Option<Pinned>, DbErr> {
-        let Some(Pinning { options, limit }) = self.pinned.clone() else { return Ok(None) };
+        let Some(Pinning { options, connect_limit, limit }) = self.pinned.clone() else { return Ok(None) };
         let synchronous_commit = if is_flushed { "on" } else { "off" };
         let options = options.options([("synchronous_commit", synchronous_commit)]);
-        Pinned::connect(&options, limit).await.map(Some)
+        let pinned = timed::in_time(Some(connect_limit), Pinned::connect(&options, limit)).await?;
+        // A standby would answer what is read, late, and refuse what is written.
+        let sql = "SELECT 1 WHERE NOT pg_is_in_recovery()";
+        let is_primary = pinned.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        Ok(is_primary.map(|_| pinned))
     }
 
     pub(crate) fn backend(&self) -> DbBackend {

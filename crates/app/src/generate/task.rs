@@ -227,8 +227,11 @@ impl App {
                 if call.is_free && released.as_ref().is_ok_and(|released| !released.is_first) {
                     self.correct_spend(&order.vendor, (order.account_id, id), None).await;
                 }
-                let trouble = released.err().filter(|error| !is_of_lost_hold(error));
-                return Err(failed(trouble.map_or(call.error, Error::from)));
+                return Err(match released {
+                    Ok(_) => failed(call.error),
+                    Err(error) if is_of_lost_hold(&error) => call.error.into(),
+                    Err(error) => failed(error.into()),
+                });
             }
         };
         let resolved = ledger.resolve(hold, Resolution::Completed(completion.clone()), ended_at).await;

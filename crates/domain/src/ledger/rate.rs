@@ -45,7 +45,7 @@ pub struct RateState {
 }
 
 impl RateWindows {
-    /// Counts one generation that is begun at `now`.
+    /// Counts one generation that is begun at `now`; also where nothing is limited, for by it a wallet shows that it has changed.
     ///
     /// # Errors
     /// The limit that leaves none; where both do, the one that lasts longer.

@@ -21,13 +21,9 @@ pub(crate) struct Pinned {
 
 impl Pinned {
     pub(super) async fn connect(options: &PgConnectOptions, limit: Duration) -> Result<Self, DbErr> {
-        let connecting = PgConnection::connect_with(options);
-        let connection = tokio::time::timeout(limit, connecting).await;
-        let connection = connection.map_err(|_| sqlx::Error::PoolTimedOut).and_then(|connected| connected);
-        Ok(Self {
-            connection: Mutex::new(connection.map_err(|error| DbErr::Conn(sqlx_error(error)))?),
-            limit,
-        })
+        let connection = PgConnection::connect_with(options).await;
+        let connection = connection.map_err(|error| DbErr::Conn(sqlx_error(error)))?;
+        Ok(Self { connection: Mutex::new(connection), limit })
     }
 
     /// Whether it is still there.

@@ -20,8 +20,9 @@ pub(super) struct Known {
     holds: HashMap<(AccountId, GenerationId), StoredHold>,
 }
 
-/// They are remembered and forgotten together: the wallet's guards vouch for what its keys have used as well, since no hold is taken
-/// or ended without a trace in the wallet.
+/// They are remembered and forgotten together: the wallet's guards vouch for what its keys have used as well. Each hold raises what its
+/// windows count (`domain::ledger::RateWindows`), whether anything is limited or not, and no end of one lowers that; so a wallet that
+/// is as it was has had none.
 struct Account {
     wallet: Wallet,
     key_uses: BTreeMap<KeyId, KeyUse>,
@@ -87,14 +88,10 @@ impl Known {
         self.holds.insert((hold.request.account_id, hold.request.generation_id), hold.stored());
     }
 
-    pub(super) fn forget_account(&mut self, id: AccountId) {
-        self.accounts.remove(&id);
-    }
-
     /// Forgets all that `commands` touch.
     pub(super) fn forget<Done>(&mut self, commands: &[Command<Done>]) {
         for command in commands {
-            self.forget_account(command.account_id());
+            self.accounts.remove(&command.account_id());
         }
         for key in commands.iter().filter_map(touches) {
             self.holds.remove(&key);

@@ -17,7 +17,7 @@ use domain::{
     port::Clock,
     time::Timestamp,
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, RuntimeErr};
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -154,8 +154,7 @@ impl Optimistic {
         if self.refused_at.is_some_and(|refused_at| refused_at.elapsed() < RETRY) {
             return Ok(None);
         }
-        let both = async { Ok((self.db.pin(true).await?, self.db.pin(false).await?)) };
-        match both.await {
+        match tokio::try_join!(self.db.pin(true), self.db.pin(false)) {
             Ok((Some(flushed), Some(unflushed))) => {
                 Ok(Some(Pair { flushed, unflushed, used_at: Instant::now(), batches: 0 }))
             }
@@ -177,7 +176,11 @@ impl Optimistic {
         step: &'static str,
     ) -> Result<Option<Outcomes>, DbErr> {
         let (outcomes, changes) = self.decide(&pair.flushed, now, commands).await?;
-        if !changes.wallets.iter().all(only_moves) || write::ends_what_it_begins(&changes) {
+        // Whoever finds nothing looks again where a standby that is behind cannot be asked.
+        let finds_nothing = outcomes
+            .iter()
+            .any(|outcome| matches!(outcome, Err(Refusal::UnknownGeneration | Refusal::UnknownAccount)));
+        if finds_nothing || !changes.wallets.iter().all(only_moves) || write::ends_what_it_begins(&changes) {
             return Ok(None);
         }
         self.known.written(&changes);
@@ -208,9 +211,8 @@ impl Optimistic {
             if unwritten.is_empty() {
                 return Ok((outcomes, changes));
             }
-            for account_id in unwritten {
-                self.known.forget_account(account_id);
-            }
+            // All of them, so that the next time all are read: what is read is remembered, and would be doubted in its turn.
+            self.known.forget(commands);
         }
     }
 
@@ -254,10 +256,13 @@ fn is_of_a_generation(command: &Command<Completion>) -> bool {
     }
 }
 
-/// Whether the database has answered, with an error of its own, so that the connection can go on.
+/// Whether the database has answered, with an error of its own, and goes on with the connection. It does not after it was told to
+/// shut down (57P…), and a standby (25006) is of no use.
 fn is_told_by_database(error: &DbErr) -> bool {
     let (DbErr::Conn(error) | DbErr::Exec(error) | DbErr::Query(error)) = error else {
         return matches!(error, DbErr::RecordNotUpdated | DbErr::Custom(_) | DbErr::Type(_));
     };
-    matches!(error, sea_orm::RuntimeErr::SqlxError(error) if error.as_database_error().is_some())
+    let RuntimeErr::SqlxError(error) = error else { return false };
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| !["57P", "08", "25006"].iter().any(|class| code.starts_with(class)))
 }

@@ -128,7 +128,8 @@ async fn run_in_turn<C: ConnectionTrait>(db: &C, pieces: Vec<Piece>) -> Result<(
     Ok(())
 }
 
-/// The statement fails, and nothing of it is written, where a part does not write as many rows as it must.
+/// The statement fails, and nothing of it is written, where a part does not write as many rows as it must. Parts that must write a
+/// certain number run first, in their order: the wallets, whose locks keep others from the rest. The other parts follow.
 async fn run_as_one<C: ConnectionTrait>(db: &C, mut pieces: Vec<Piece>) -> Result<(), DbErr> {
     if pieces.is_empty() {
         return Ok(());

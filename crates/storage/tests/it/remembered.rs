@@ -5,6 +5,7 @@ use domain::{
     id::{AccountId, GrantId, KeyId},
     ledger::{Command, HoldRequest, Reason, Refusal},
 };
+use futures_util::future::join_all;
 use storage::{Hold, LedgerError};
 use testkit::{Backend, TestDatabase};
 
@@ -124,6 +125,21 @@ async fn connections_that_are_gone_cost_nothing() {
     let hold = bench.hold(account, 6).await.unwrap();
     bench.complete(hold).await;
     bench.assert_verifies().await;
+}
+
+/// What is refused is read before it is; and what was read is remembered, and read again. That comes to an end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_of_several_accounts_at_once_come_to_an_end() {
+    let Some(database) = testkit::database(Backend::Postgres).await else { return };
+    let bench = Bench::new(&database).await;
+    let (rich, known, unknown) =
+        (bench.account(0, 50).await, bench.account(0, 1).await, bench.account(0, 1).await);
+    assert!(is_not_covered(&bench.hold(known, 2).await));
+    // Those behind the first wait together.
+    let asked = [rich, known, unknown, known, unknown].map(|account| bench.hold(account, 2));
+    let held = join_all(asked).await;
+    assert!(held[0].is_ok());
+    assert!(held[1..].iter().all(is_not_covered), "{held:?}");
 }
 
 /// A hold of which nothing is told before its end is on its way to the disk; whatever follows it there takes it along.

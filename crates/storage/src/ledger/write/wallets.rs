@@ -21,7 +21,7 @@ const MOVED: [&str; 9] = [
     "day_started_at_ms",
     "day_count",
 ];
-/// What a decision depends on besides.
+/// What a decision depends on besides. (`cycle_plan_until_ms` is none of it, and is not written where only tokens move.)
 const SEEN: [&str; 4] = ["cycle_id", "cycle_ends_at_ms", "listens", "is_closed"];
 
 /// A wallet as the decision found it.
