@@ -233,7 +233,7 @@ async fn a_hold_that_the_database_lost_charges_nothing(database: TestDatabase) {
         reply = &mut asking => panic!("answered before its hold was known: {reply:?}"),
         () = gate.arrival() => {}
     }
-    let loss = "DELETE FROM generations; UPDATE wallets SET permanent_available = 10, permanent_held = 0";
+    let loss = "DELETE FROM generations WHERE status = 'pending'; UPDATE wallets SET permanent_available = 10, permanent_held = 0";
     database.execute(loss).await.unwrap();
     gate.open();
     refused(&asking.await, 503, "overloaded");
