@@ -15,7 +15,7 @@ const FILTERS: [&str; 3] = ["odd_", "arbitrary_", "damaged"];
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Begin no further round after so many minutes
+    /// Begin no further round after so many minutes; one takes minutes by itself
     #[arg(long, default_value_t = 10)]
     minutes: u64,
     /// Cases of each property in a round

@@ -13,7 +13,7 @@ pub(crate) struct Options {
     /// Everything follows from it; a new one each time where it is not said
     #[arg(long)]
     seed: Option<u64>,
-    /// How many things are done
+    /// How many things are done; from 3,000 on, more, until somebody has died at every point
     #[arg(long, default_value_t = 10_000)]
     steps: u64,
     /// On what

@@ -7,9 +7,9 @@ use std::sync::Arc;
 /// On which side of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Moment {
-    /// All is written, and nothing of it is on disk.
+    /// Nothing of it is there for anybody else yet.
     Before,
-    /// It is on disk, and nobody has been told.
+    /// It is committed, and nobody has been told.
     After,
 }
 

@@ -61,6 +61,6 @@ fn advice(problem: &str) -> String {
         "{problem}. Do one of these:\n  \
          - install PostgreSQL 14 or later (Debian: `apt-get install postgresql`; macOS: `brew install postgresql`)\n  \
          - set {URL_VARIABLE} to a server where the tests may create databases\n  \
-         - leave PostgreSQL out: `cargo xtask test --sqlite-only`"
+         - leave PostgreSQL out: `--sqlite-only`, or `--database sqlite`, as the command has it"
     )
 }

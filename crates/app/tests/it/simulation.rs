@@ -1,5 +1,5 @@
 //! A simulation of everything at once, from one seed: the use-cases over a real database, with a clock, vendors, a payment
-//! service and clients that are played, and processes that die at named points between every two durable steps. One thing is
+//! service and clients that are played, and processes that die at named points, before and after each commit it comes by. One thing is
 //! done at a time; races are tried elsewhere. After each step what the database has is held against `model`, which knows
 //! what was promised and nothing of the code.
 //!

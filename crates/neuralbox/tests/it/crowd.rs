@@ -25,6 +25,7 @@ const KIB_EACH: u64 = 32;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How many clients this process and the one that it starts can have, once they may have as many files as the system lets them.
+#[expect(clippy::print_stderr, reason = "whoever reads a test's output should know how far it went")]
 fn crowd() -> usize {
     let own = std::process::id().to_string();
     let hard = said_by("sh", &["-c", "ulimit -Hn"]);
@@ -33,6 +34,11 @@ fn crowd() -> usize {
     let files = said_by("sh", &["-c", "ulimit -Sn"]).parse().unwrap_or(CROWD + OTHER_FILES);
     let count = CROWD.min(files.saturating_sub(OTHER_FILES));
     assert!(count >= OTHER_FILES, "{files} files are too few for a crowd: see `ulimit -n`");
+    if count < CROWD {
+        eprintln!(
+            "{count} clients in place of {CROWD}, for there are no more than {files} files: see `ulimit -n`"
+        );
+    }
     count
 }
 

@@ -130,7 +130,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_words_of_a_client_are_flags(words in "[-—–―{}a-z :\n]{1,60}") {
+    fn odd_words_of_a_client_are_no_flags(words in "[-—–―{}a-z :\n]{1,60}") {
         prop_assume!(!words.trim().is_empty());
         let call = call("midjourney-v6", &json!({ "prompt": words, "negative_prompt": words }));
         let said = prompt(&call);

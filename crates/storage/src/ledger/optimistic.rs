@@ -24,7 +24,7 @@ use std::{
 };
 
 /// After that, a connection that was not used is asked whether it is still there, which takes as long as a ping.
-const LONG_UNUSED: Duration = Duration::from_millis(5);
+const LONG_UNUSED: Duration = Duration::from_millis(1);
 /// Until then connections are not tried for again that the database did not give.
 const RETRY: Duration = Duration::from_secs(1);
 /// Batches for which nothing remembered is relied on, at most, after it was found to have changed.

@@ -50,6 +50,22 @@ pub struct Simulation {
     step: u64,
     act: &'static str,
     log: DefaultHasher,
+    backend: Backend,
+}
+
+/// Whatever made it fail, a panic of the service's own too, can be had again.
+impl Drop for Simulation {
+    #[expect(clippy::print_stderr, reason = "whoever has a red run wants to have it again")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (seed, step, act) = (self.plan.seed, self.step, self.act);
+            let database = if self.backend == Backend::Sqlite { "sqlite" } else { "postgres" };
+            eprintln!(
+                "seed {seed}, step {step} ({act}); again: cargo xtask simulate --seed {seed} --steps {step} \
+                 --database {database}"
+            );
+        }
+    }
 }
 
 impl Simulation {
@@ -75,6 +91,7 @@ impl Simulation {
             step: 0,
             act: "",
             log: DefaultHasher::new(),
+            backend,
         })
     }
 
@@ -193,8 +210,7 @@ impl Simulation {
         let at = self.world.clock.now();
         assert!(
             wrong.is_empty(),
-            "seed {seed}, step {step} ({act}), {at}, after {doing:?}:\n{}\nagain: cargo xtask simulate --seed {seed} \
-             --steps {step}",
+            "seed {seed}, step {step} ({act}), {at}, after {doing:?}:\n{}",
             wrong.join("\n")
         );
     }
