@@ -13,6 +13,12 @@ use symphonia::{
 };
 
 pub(crate) fn inspect(path: &Path, media_type: MediaType) -> Result<Inspected, MediaError> {
+    // A reader believes some of what a damaged file says, and panics over it.
+    let read = std::panic::catch_unwind(|| read(path, media_type));
+    read.unwrap_or_else(|_| Err(MediaError::Damaged("what it says of itself cannot be".to_owned())))
+}
+
+fn read(path: &Path, media_type: MediaType) -> Result<Inspected, MediaError> {
     let mut reader = open(path, media_type)?;
     if reader.tracks().is_empty() {
         return Err(MediaError::Damaged("there is neither sound nor video in it".to_owned()));

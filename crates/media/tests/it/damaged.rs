@@ -1,7 +1,7 @@
 //! Whatever the bytes, there is an answer, and soon.
 
 use crate::files::{FIXTURES, PICTURES, file, fixture, picture};
-use media::{ImageFormat, check_whole, convert, inspect, sniff, thumbnail};
+use media::{ImageFormat, MediaError, check_whole, convert, inspect, sniff, thumbnail};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use std::sync::LazyLock;
 
@@ -32,6 +32,19 @@ fn every_length_of_a_head() {
         for length in 0..bytes.len().min(2_000) {
             check(&bytes[..length]);
         }
+    }
+}
+
+/// A run of samples whose first one is told to last as long as is written, where nothing is written.
+#[test]
+fn a_reader_that_panics_is_a_damaged_file() {
+    for name in ["fragmented.m4a", "fragmented.mp4"] {
+        let mut bytes = std::fs::read(fixture(name)).unwrap();
+        let run = bytes.windows(4).position(|bytes| bytes == b"trun").unwrap() + 4;
+        bytes[run..run + 4].copy_from_slice(&[0, 0, 0, 4]);
+        bytes[run + 8..run + 12].fill(0xff);
+        let found = inspect(file(&bytes).path());
+        assert!(matches!(found, Err(MediaError::Damaged(_))), "{found:?}");
     }
 }
 
