@@ -18,8 +18,8 @@ use tokio::{
 /// the ledger's own statement answers with, which commits by itself.
 const COMMITTED: [&[u8]; 2] =
     [b"C\x00\x00\x00\x0bCOMMIT\x00", b"D\x00\x00\x00\x11\x00\x01\x00\x00\x00\x07written"];
-
-const LONGEST_COMMITTED: usize = 18;
+/// The longer one.
+const LONGEST_COMMITTED: usize = COMMITTED[1].len();
 
 /// How an answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
