@@ -5,7 +5,7 @@ use crate::years::crash;
 use app::Error;
 use domain::{billing::RefundStatus, port::PaymentMethod, time::DAY_MS};
 use serde_json::{Value, json};
-use testkit::{Service, TestDatabase, eventually, http_client, send};
+use testkit::{Account, Service, TestDatabase, eventually, http_client, send};
 
 testkit::on_each_database!(
     a_chargeback_is_taken_whole,
@@ -118,19 +118,24 @@ async fn a_refund_whose_tokens_are_not_taken_yet_is_the_only_one(database: TestD
     service.assert_verifies().await;
 }
 
+/// Pays for an order, and dies when what is told of that has been worked at for so many polls; whether it was done by then.
+async fn pay_and_die(service: &Service, account: &Account, order: &Value, polls: u32) -> bool {
+    service.break_vendor("yookassa", "notify-lost", 1).await;
+    let page = order["confirmation_url"].as_str().unwrap();
+    send(http_client().post(format!("{page}/succeed"))).await.expect(200);
+    let paid = books::payments(service, account).await.remove(0);
+    let told = message("payment.succeeded", &json!({ "id": paid["id"] }));
+    let hearing = service.app.take_notification(PaymentMethod::Yookassa, None, told.as_bytes());
+    crash::after(polls, hearing).await.is_some()
+}
+
 /// Its tokens may be entered, and nobody know of it.
 async fn a_package_is_entered_once(database: TestDatabase) {
     let service = Service::start(&database).await;
     for polls in 0.. {
         let account = service.account("free", 0).await;
         let order = service.order_package(&account, "light", "yookassa").await.expect(201);
-        service.break_vendor("yookassa", "notify-lost", 1).await;
-        let page = order["confirmation_url"].as_str().unwrap();
-        send(http_client().post(format!("{page}/succeed"))).await.expect(200);
-        let paid = books::payments(&service, &account).await.remove(0);
-        let told = message("payment.succeeded", &json!({ "id": paid["id"] }));
-        let method = PaymentMethod::Yookassa;
-        let heard = crash::after(polls, service.app.take_notification(method, None, told.as_bytes())).await;
+        let is_heard = pay_and_die(&service, &account, &order, polls).await;
         // What died may still lock its rows, until PostgreSQL hears of it: workers pass over them.
         eventually(async || {
             service.clock.advance_ms(LATER_MS);
@@ -141,7 +146,7 @@ async fn a_package_is_entered_once(database: TestDatabase) {
         service.clock.advance_ms(LATER_MS);
         service.hear_and_bill().await;
         assert_eq!(tokens(&service, &account).await, (0, 150), "after {polls} polls");
-        if heard.is_some() {
+        if is_heard {
             break;
         }
     }
@@ -154,19 +159,13 @@ async fn what_is_paid_and_not_entered_is_not_worth_nothing(database: TestDatabas
     for polls in 0.. {
         let account = service.account("free", 0).await;
         let order = service.order_plan(&account, "basic", "yookassa").await.expect(201);
-        service.break_vendor("yookassa", "notify-lost", 1).await;
-        let page = order["confirmation_url"].as_str().unwrap();
-        send(http_client().post(format!("{page}/succeed"))).await.expect(200);
-        let paid = books::payments(&service, &account).await.remove(0);
-        let told = message("payment.succeeded", &json!({ "id": paid["id"] }));
-        let method = PaymentMethod::Yookassa;
-        let heard = crash::after(polls, service.app.take_notification(method, None, told.as_bytes())).await;
+        let is_heard = pay_and_die(&service, &account, &order, polls).await;
         let basic = service.app.live_subscription(account.id).await.unwrap();
         let reply = service.order_plan(&account, "vip", "yookassa").await;
         if basic.is_some() && reply.status != 503 {
             assert_eq!(reply.expect(201)["credit"], "890.00", "after {polls} polls");
         }
-        if heard.is_some() {
+        if is_heard {
             break;
         }
     }
