@@ -23,7 +23,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// After that, a connection that was not used is asked whether it is still there, which takes as long as a ping.
+/// After that, a connection that was not used is asked whether it is still there, which takes as long as a ping. (By the machine's
+/// own clock, as pools do it: a socket ages in no other.)
 const LONG_UNUSED: Duration = Duration::from_millis(1);
 /// Until then connections are not tried for again that the database did not give.
 const RETRY: Duration = Duration::from_secs(1);
@@ -124,22 +125,16 @@ impl Optimistic {
             Ok(Some(_)) => self.wary.was_right(),
             _ => self.known.forget(commands),
         }
+        if result.as_ref().err().is_none_or(is_told_by_database) {
+            // What was done is done, whether they are good for more or not.
+            self.pair = pair.used().await.ok();
+        }
         match result {
             Err(error) if Trouble::of(&error) == Trouble::Conflict => {
                 self.wary.was_wrong();
-                self.pair = Some(pair);
                 Ok(None)
             }
-            Err(error) if !is_told_by_database(&error) => {
-                // What was committed there may be gone, and what is remembered with it.
-                self.known = Known::default();
-                Err(error)
-            }
-            result => {
-                // What was done is done, whether they are good for more or not.
-                self.pair = pair.used().await.ok();
-                result
-            }
+            result => result,
         }
     }
 
@@ -150,6 +145,7 @@ impl Optimistic {
         {
             return Ok(Some(pair));
         }
+        // What was committed there may be gone, and what is remembered with it.
         self.known = Known::default();
         if self.refused_at.is_some_and(|refused_at| refused_at.elapsed() < RETRY) {
             return Ok(None);
@@ -158,13 +154,12 @@ impl Optimistic {
             Ok((Some(flushed), Some(unflushed))) => {
                 Ok(Some(Pair { flushed, unflushed, used_at: Instant::now(), batches: 0 }))
             }
-            Ok(_) => Ok(None),
-            Err(error) if is_told_by_database(&error) => {
-                // It may have no connection left but those of the pools.
+            Err(error) if !is_told_by_database(&error) => Err(error),
+            // It is a standby, or has no connection left but those of the pools.
+            _ => {
                 self.refused_at = Some(Instant::now());
                 Ok(None)
             }
-            Err(error) => Err(error),
         }
     }
 

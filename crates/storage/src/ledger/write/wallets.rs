@@ -1,14 +1,12 @@
 //! Wallets as a batch leaves them, written only where they still are what it was decided on.
 
 use super::{Piece, rows};
-use crate::{
-    entity::wallet,
-    rowset::{self, columns_of},
-};
+use crate::{entity::wallet, rowset};
 use domain::ledger::{Wallet, WalletChange};
 use sea_orm::DbErr;
 use serde::Serialize;
 
+const ACCOUNT: &str = "account_id";
 /// What generations move in a wallet.
 const MOVED: [&str; 9] = [
     "plan_available",
@@ -92,38 +90,31 @@ struct MovedRow {
 
 /// Whether only what generations move has changed.
 pub(in crate::ledger) fn only_moves(WalletChange { before, after }: &WalletChange) -> bool {
-    let rest = |wallet: &Wallet| (wallet.listens, wallet.is_closed);
-    before.cycle == after.cycle && rest(before) == rest(after)
+    before.cycle == after.cycle && before.listens == after.listens && before.is_closed == after.is_closed
 }
 
 pub(super) fn pieces(changes: &[WalletChange]) -> Result<[Option<Piece>; 2], DbErr> {
     let (moved, whole): (Vec<_>, Vec<_>) = changes.iter().partition(|change| only_moves(change));
     let moved: Vec<_> = moved.into_iter().map(moved_row).collect();
     let whole: Vec<_> = whole.into_iter().map(whole_row).collect();
-    let all = columns_of::<wallet::Entity>().into_iter().map(|(name, _)| name);
-    let all: Vec<_> = all.filter(|name| name != "account_id").collect();
-    let is_number = |name: &str| name != "cycle_plan";
-    Ok([update(&moved, &MOVED, is_number)?, update(&whole, &all, is_number)?])
+    let mut all = rowset::names_of::<wallet::Entity>();
+    all.retain(|name| *name != ACCOUNT);
+    Ok([update(&moved, &MOVED)?, update(&whole, &all)?])
 }
 
 /// An update of `names` in the wallets of `rows`, all of which must be as they were.
-fn update<R: Serialize, N: AsRef<str>>(
-    rows: &[R],
-    names: &[N],
-    is_number: fn(&str) -> bool,
-) -> Result<Option<Piece>, DbErr> {
+fn update<R: Serialize>(rows: &[R], names: &[&str]) -> Result<Option<Piece>, DbErr> {
     if rows.is_empty() {
         return Ok(None);
     }
-    let names = || names.iter().map(AsRef::as_ref);
     let seen = || MOVED.into_iter().chain(SEEN);
-    let set: Vec<_> = names().map(|name| format!("{name} = v.{name}")).collect();
+    let set: Vec<_> = names.iter().map(|name| format!("{name} = v.{name}")).collect();
     let guards: Vec<_> = seen().map(|name| format!("coalesce(wallets.{name}, 0) = v.was_{name}")).collect();
     let (set, guards) = (set.join(", "), guards.join(" AND "));
     let sql =
-        format!("UPDATE wallets SET {set} FROM {{v}} WHERE wallets.account_id = v.account_id AND {guards}");
-    let mut columns = vec![("account_id".to_owned(), true)];
-    columns.extend(names().map(|name| (name.to_owned(), is_number(name))));
+        format!("UPDATE wallets SET {set} FROM {{v}} WHERE wallets.{ACCOUNT} = v.{ACCOUNT} AND {guards}");
+    let mut columns = vec![(ACCOUNT.to_owned(), true)];
+    columns.extend(names.iter().map(|name| ((*name).to_owned(), *name != "cycle_plan")));
     columns.extend(seen().map(|name| (format!("was_{name}"), true)));
     let expected = i64::try_from(rows.len()).ok();
     Ok(Some(Piece { columns, document: rowset::document(rows)?, sql, expected }))
