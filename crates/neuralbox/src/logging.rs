@@ -1,13 +1,17 @@
 //! Logs: readable on a terminal, JSON elsewhere, always on standard error. And the same spans as OpenTelemetry traces, where a
 //! collector is set.
 
+mod json;
 mod traces;
 
 use crate::settings::{LogFormat, LogSettings, SettingsError};
+use json::JsonLines;
 use opentelemetry_sdk::trace::Tracer;
 use std::io::IsTerminal;
 use traces::Traces;
-use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, fmt::format::JsonFields, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 /// Starts logging.
 ///
@@ -48,7 +52,7 @@ fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
         LogFormat::Json => true,
     };
     if is_json {
-        layer.json().flatten_event(true).with_current_span(false).boxed()
+        layer.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed()
     } else {
         layer.with_ansi(is_terminal).with_target(false).boxed()
     }
