@@ -4,7 +4,6 @@
 use app::Gauge;
 use axum::{
     extract::{MatchedPath, Request},
-    middleware::Next,
     response::Response,
 };
 use metrics::{counter, describe_counter, describe_histogram, gauge, histogram};
@@ -55,12 +54,15 @@ pub(crate) fn render(now: &[Gauge]) -> Option<String> {
 }
 
 /// Counts a request. Paths that no route has are counted together: there is no end of them.
-pub(crate) async fn layer(request: Request, next: Next) -> Response {
+pub(crate) async fn counted<F: Future<Output = Response>>(
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     let started_at = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "none".to_owned());
     let method = method(&request);
-    let response = next.run(request).await;
+    let response = answer(request).await;
     let status = response.status().as_u16().to_string();
     counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status).increment(1);
     histogram!(LATENCY, "route" => route).record(started_at.elapsed());

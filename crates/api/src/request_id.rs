@@ -3,7 +3,6 @@
 use axum::{
     extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue},
-    middleware::Next,
     response::Response,
 };
 use tracing::Instrument;
@@ -21,7 +20,10 @@ pub(crate) fn current() -> String {
 }
 
 /// Names the request (as the client does, if what it sent is sane), spans it, and logs how it ended.
-pub(crate) async fn layer(request: Request, next: Next) -> Response {
+pub(crate) async fn named<F: Future<Output = Response>>(
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
     let id = given.filter(|id| is_sane(id)).map_or_else(generate, str::to_owned);
     let span = tracing::info_span!(
@@ -31,7 +33,7 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
         path = shown_path(&request),
     );
     let answer = async {
-        let response = next.run(request).await;
+        let response = answer(request).await;
         tracing::info!(status = response.status().as_u16(), "answered");
         response
     };

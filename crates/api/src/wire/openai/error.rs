@@ -91,7 +91,7 @@ fn code(error: &ApiError) -> &'static str {
 }
 
 /// Puts the errors of this face's paths into its shape, whoever made them. Headers stay.
-pub(crate) async fn layer(request: Request, next: Next) -> Response {
+pub(crate) async fn shaped(request: Request, next: Next) -> Response {
     let is_ours = request.uri().path().starts_with(PREFIX);
     let mut response = next.run(request).await;
     let Some(error) = response.extensions_mut().remove::<ApiError>().filter(|_| is_ours) else {
