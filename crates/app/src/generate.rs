@@ -11,7 +11,7 @@ mod task;
 pub(crate) use in_flight::{InFlight, TakeBack};
 pub(crate) use running::Progress;
 pub use running::{Finished, Running, Start};
-pub(crate) use task::{in_time, usage_json};
+pub(crate) use task::{UsageBody, in_time};
 
 use crate::{App, Caller, Error, FailedGeneration, IdempotencyKey, Spooled, room::Place};
 use domain::{catalog::Category, ledger::Binding, params::FieldError, text::Chat};

@@ -41,8 +41,7 @@ const UNSETTLED_MS: i64 = 3_600_000;
 fn random_name(extension: &str) -> Result<String, crate::Error> {
     let mut bytes = [0_u8; 20];
     getrandom::fill(&mut bytes).map_err(|error| crate::Error::Internal(error.to_string()))?;
-    let name: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{name}.{extension}"))
+    Ok(format!("{}.{extension}", hex::encode(bytes)))
 }
 
 /// Files that this process works on at the same time. A picture at the limits takes half a gigabyte while it is decoded.

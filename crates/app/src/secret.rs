@@ -18,7 +18,7 @@ impl MasterSecret {
 
     /// What tells it from another, in hexadecimal, for the database: whoever reads that cannot make anything of it.
     pub fn check(&self) -> String {
-        self.derive("check", &[]).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(self.derive("check", &[]))
     }
 
     /// The secret for one purpose, and in it for one thing. It tells nothing of the others, nor of this.

@@ -7,7 +7,6 @@ use domain::{
     port::Clock,
 };
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use storage::{NewAccount, NewEndpoint, NewKey, Storage};
 
 /// What each of them has to spend.
@@ -72,7 +71,7 @@ async fn open_one(storage: &Storage, monthly_budget_tokens: Option<i64>) -> Resu
         id: key_id,
         name: "bench".to_owned(),
         prefix: key.chars().take(10).collect(),
-        key_hash: hash(&key),
+        key_hash: hex::encode(Sha256::digest(&key)),
         monthly_budget_tokens,
         expires_at: None,
         created_at: now,
@@ -80,13 +79,4 @@ async fn open_one(storage: &Storage, monthly_budget_tokens: Option<i64>) -> Resu
     let account = NewAccount::of_email(id, format!("{id}@example.org"));
     storage.create_account(account, Some(new_key), vec![Command::OpenCycle(opening)]).await?;
     Ok(Account { id, cycle_id, key_id, key })
-}
-
-fn hash(key: &str) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(key) {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
 }

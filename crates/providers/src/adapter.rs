@@ -328,12 +328,9 @@ impl Request {
     /// A POST of JSON.
     pub fn post_json(path: impl Into<String>, body: &Value) -> Self {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        Self {
-            method: Method::POST,
-            path: path.into(),
-            headers,
-            body: Body::Bytes(body.to_string().into_bytes()),
-        }
+        // A value has no keys that JSON cannot have.
+        let body = Body::Bytes(serde_json::to_vec(body).unwrap_or_default());
+        Self { method: Method::POST, path: path.into(), headers, body }
     }
 }
 

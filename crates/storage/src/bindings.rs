@@ -115,7 +115,7 @@ pub(crate) fn new_row(
     idempotency_key::Model {
         account_id: account_id.0,
         key: binding.key.clone(),
-        fingerprint: binding.fingerprint.iter().map(|byte| format!("{byte:02x}")).collect(),
+        fingerprint: hex::encode(binding.fingerprint),
         generation_id: None,
         payment_id: None,
         wait_ms: binding.wait_ms,

@@ -4,7 +4,7 @@ use crate::openapi::{Id, Time};
 use app::{Finished, GenerationStatus, GenerationView, Running};
 use domain::{id::GenerationId, time::Timestamp};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 use utoipa::ToSchema;
 
 /// A generation as its owner sees it.
@@ -32,7 +32,7 @@ pub(crate) struct GenerationBody {
     processing_ms: Option<i64>,
     /// `width`, `height`, `duration`, `seed`, `format`, `usage`, `upstream_model`, as they apply.
     #[schema(value_type = Object)]
-    result_metadata: Value,
+    result_metadata: Box<RawValue>,
     /// NeuralBox tokens that are free to spend.
     balance_remaining: i64,
     #[schema(value_type = Time)]
@@ -57,7 +57,7 @@ impl GenerationBody {
             tokens_spent: 0,
             tokens_refunded: None,
             processing_ms: None,
-            result_metadata: json!({}),
+            result_metadata: raw("{}".to_owned()),
             balance_remaining: running.start.balance_tokens,
             created_at: running.start.created_at,
             completed_at: None,
@@ -80,7 +80,7 @@ impl From<&Finished> for GenerationBody {
             tokens_spent: finished.tokens_spent,
             tokens_refunded: None,
             processing_ms: Some(finished.completed_at.ms_since(finished.created_at)),
-            result_metadata: finished.metadata.clone(),
+            result_metadata: raw(finished.metadata.clone()),
             balance_remaining: finished.balance_tokens,
             created_at: finished.created_at,
             completed_at: Some(finished.completed_at),
@@ -91,11 +91,12 @@ impl From<&Finished> for GenerationBody {
 impl From<GenerationView> for GenerationBody {
     fn from(view: GenerationView) -> Self {
         let GenerationView { record, balance_tokens, progress, result_url, thumbnail_url } = view;
-        let metadata = record.result_metadata.and_then(|json| serde_json::from_str(&json).ok());
-        let mut metadata: Value = metadata.unwrap_or_else(|| json!({}));
+        let mut metadata = record.result_metadata.unwrap_or_else(|| "{}".to_owned());
         // Its answer is kept no longer, as the plan says.
-        if let (true, Value::Object(metadata)) = (record.is_pruned, &mut metadata) {
-            metadata.insert("pruned".to_owned(), json!(true));
+        if record.is_pruned {
+            let mut object: Map<String, Value> = serde_json::from_str(&metadata).unwrap_or_default();
+            object.insert("pruned".to_owned(), json!(true));
+            metadata = Value::Object(object).to_string();
         }
         Self {
             id: record.id,
@@ -113,12 +114,17 @@ impl From<GenerationView> for GenerationBody {
             },
             tokens_refunded: record.refunded_tokens,
             processing_ms: record.completed_at.map(|at| at.ms_since(record.created_at)),
-            result_metadata: metadata,
+            result_metadata: raw(metadata),
             balance_remaining: balance_tokens,
             created_at: record.created_at,
             completed_at: record.completed_at,
         }
     }
+}
+
+/// JSON that goes out as it is.
+fn raw(json: String) -> Box<RawValue> {
+    RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 /// A generation that has ended, as its owner sees it: what messages to clients' servers say of it.

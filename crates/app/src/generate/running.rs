@@ -3,7 +3,6 @@
 use super::in_flight::TakeBack;
 use crate::{Error, FailedGeneration, GenerationView, Replay, room::Place};
 use domain::{id::GenerationId, ledger::RateState, time::Timestamp};
-use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -22,8 +21,8 @@ pub struct Finished {
     pub result_url: Option<String>,
     /// Where a small picture of it is.
     pub thumbnail_url: Option<String>,
-    /// About the answer: usage, the model that answered, and so on.
-    pub metadata: Value,
+    /// About the answer, a JSON object: usage, the model that answered, and so on.
+    pub metadata: String,
     /// NeuralBox tokens charged.
     pub tokens_spent: i64,
     /// NeuralBox tokens that the account could spend when it was settled.
@@ -37,7 +36,6 @@ pub struct Finished {
 impl From<GenerationView> for Finished {
     fn from(view: GenerationView) -> Self {
         let GenerationView { record, balance_tokens, result_url, thumbnail_url, .. } = view;
-        let metadata = record.result_metadata.and_then(|json| serde_json::from_str(&json).ok());
         Self {
             id: record.id,
             model_slug: record.model_slug,
@@ -45,7 +43,7 @@ impl From<GenerationView> for Finished {
             result_file: record.result_file,
             result_url,
             thumbnail_url,
-            metadata: metadata.unwrap_or_else(|| json!({})),
+            metadata: record.result_metadata.unwrap_or_else(|| "{}".to_owned()),
             tokens_spent: record.price_tokens,
             balance_tokens: record.balance_tokens.unwrap_or(balance_tokens),
             created_at: record.created_at,

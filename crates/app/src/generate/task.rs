@@ -21,7 +21,7 @@ use domain::{
     text::ToolCall,
     time::Timestamp,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use storage::{Completion, Hold, LedgerError};
 use tokio::sync::watch;
@@ -269,7 +269,7 @@ impl App {
             result_file,
             result_url: url(completion.result_file),
             thumbnail_url: url(completion.thumbnail_file),
-            metadata: serde_json::from_str(&completion.result_metadata).unwrap_or_default(),
+            metadata: completion.result_metadata,
             tokens_spent: resolved.tokens_spent,
             balance_tokens: resolved.balance_tokens,
             created_at,
@@ -278,7 +278,7 @@ impl App {
     }
 
     fn completion(&self, order: &Order, answer: Answer) -> Completion {
-        let metadata = metadata(order.generation_id, &answer);
+        let metadata = serde_json::to_string(&Metadata::of(order.generation_id, &answer)).unwrap_or_default();
         let measured = Measured { usage: answer.usage, ..Measured::default() };
         Completion {
             prompt: order.prompt.clone(),
@@ -293,7 +293,7 @@ impl App {
             thumbnail_file: None,
             files: Vec::new(),
             expires_at: self.kept_until(&order.plan, self.clock().now()),
-            result_metadata: metadata.to_string(),
+            result_metadata: metadata,
         }
     }
 
@@ -334,24 +334,41 @@ fn failed_call(order: &Order, error: &ProviderError) -> FailedCall {
 }
 
 /// What a vendor says it used, as clients see it.
-pub(crate) fn usage_json(usage: Usage) -> Value {
-    json!({ "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens })
+#[derive(Serialize)]
+pub(crate) struct UsageBody {
+    input_tokens: i64,
+    output_tokens: i64,
 }
 
-fn metadata(id: GenerationId, answer: &Answer) -> Value {
-    let mut metadata = json!({ "finish_reason": answer.finish_reason.name() });
-    if let Some(usage) = answer.usage {
-        metadata["usage"] = usage_json(usage);
+impl From<Usage> for UsageBody {
+    fn from(Usage { input_tokens, output_tokens, .. }: Usage) -> Self {
+        Self { input_tokens, output_tokens }
     }
-    if let Some(upstream_model) = &answer.upstream_model {
-        metadata["upstream_model"] = json!(upstream_model);
-    }
-    if !answer.tool_calls.is_empty() {
+}
+
+/// About an answer that is text.
+#[derive(Serialize)]
+struct Metadata<'a> {
+    finish_reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_model: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<ToolCall>,
+}
+
+impl<'a> Metadata<'a> {
+    fn of(id: GenerationId, answer: &'a Answer) -> Self {
         let calls = answer.tool_calls.iter().enumerate().map(|(index, function)| ToolCall {
             id: format!("call_{id}_{index}", id = id.0),
             function: function.clone(),
         });
-        metadata["tool_calls"] = json!(calls.collect::<Vec<_>>());
+        Self {
+            finish_reason: answer.finish_reason.name(),
+            usage: answer.usage.map(UsageBody::from),
+            upstream_model: answer.upstream_model.as_deref(),
+            tool_calls: calls.collect(),
+        }
     }
-    metadata
 }

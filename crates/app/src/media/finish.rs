@@ -4,7 +4,7 @@ use super::{
     FINISH_LIMIT, blocking,
     inputs::{disk, not_kept, result_kind},
 };
-use crate::{App, Error, generate::usage_json};
+use crate::{App, Error, generate::UsageBody};
 use domain::{
     catalog::Measured,
     id::AccountId,
@@ -53,7 +53,7 @@ impl App {
         };
         insert("upstream_model", product.upstream_model.clone().map(Value::from));
         insert("seed", product.seed.map(Value::from));
-        insert("usage", product.usage.map(usage_json));
+        insert("usage", product.usage.map(|usage| json!(UsageBody::from(usage))));
         let recording = call.inputs.get("audio");
         let input_audio_ms = recording.and_then(|recording| recording.duration_ms);
         let measured = Measured { input_audio_ms, usage: product.usage };

@@ -79,7 +79,7 @@ impl MediaAdapter for MiniMax {
         let file = if sound.starts_with("http") {
             ProductFile::Url(sound.to_owned())
         } else {
-            ProductFile::Bytes(from_hex(sound).ok_or_else(|| bad_response("the sound is no hex"))?)
+            ProductFile::Bytes(hex::decode(sound).map_err(|_| bad_response("the sound is no hex"))?)
         };
         Ok(Step::Done(product(file)))
     }
@@ -138,12 +138,4 @@ fn kind_of_code(code: i64) -> Option<ProviderErrorKind> {
         1042..=1044 | 2013 | 2037 | 2039 | 2042 | 2054 | 20132 => Some(ProviderErrorKind::RejectedRequest),
         _ => None,
     }
-}
-
-/// Two digits a byte.
-fn from_hex(hex: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (pairs, odd) = hex.as_bytes().as_chunks::<2>();
-    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
-    if odd.is_empty() { bytes.collect() } else { None }
 }

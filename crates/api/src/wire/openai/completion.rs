@@ -14,8 +14,8 @@ struct Outcome {
 
 impl Outcome {
     fn of(finished: &Finished) -> Self {
-        let metadata = &finished.metadata;
-        let calls = serde_json::from_value::<Vec<ToolCall>>(metadata["tool_calls"].clone());
+        let mut metadata: Value = serde_json::from_str(&finished.metadata).unwrap_or_default();
+        let calls = serde_json::from_value::<Vec<ToolCall>>(metadata["tool_calls"].take());
         Self {
             calls: calls.unwrap_or_default().into_iter().map(CallBody::from).collect(),
             finish_reason: metadata["finish_reason"].as_str().unwrap_or("stop").to_owned(),
