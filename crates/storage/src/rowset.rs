@@ -1,75 +1,233 @@
-//! Rows that go to the database as one JSON document. The text of a statement is the same then for any number of them: the
-//! database plans it once, and one round trip carries a whole batch.
+//! Rows that go to the database within one statement. Its text is nearly the same for any number of them: it is prepared once, and
+//! one round trip carries a whole batch.
 
 use sea_orm::{
-    ColumnTrait, ColumnType, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, Statement,
+    ColumnTrait, ColumnType, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable,
+    ModelTrait, Statement, Value,
 };
-use serde::Serialize;
 use std::fmt::Write;
 
-/// A column of such rows: its name in the document, and whether it is a number; else it is text.
-pub(crate) type Column = (String, bool);
+/// A column of such rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Column {
+    name: &'static str,
+    /// Else it is text.
+    is_number: bool,
+}
 
-/// The document of `rows`, which name their columns.
-pub(crate) fn document<T: Serialize>(rows: &[T]) -> Result<String, DbErr> {
-    serde_json::to_string(rows).map_err(|error| DbErr::Custom(error.to_string()))
+impl Column {
+    pub(crate) const fn number(name: &'static str) -> Self {
+        Self { name, is_number: true }
+    }
+
+    pub(crate) const fn text(name: &'static str) -> Self {
+        Self { name, is_number: false }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        self.name
+    }
+
+    const fn postgres_type(self) -> &'static str {
+        if self.is_number { "bigint" } else { "text" }
+    }
+}
+
+/// Rows, of which the first column is a number and never null.
+pub(crate) struct Rows {
+    columns: Vec<Column>,
+    /// Row after row.
+    cells: Vec<Value>,
+}
+
+/// How rows get into a statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The one row there is, a parameter for each of its cells, on PostgreSQL.
+    Single,
+    /// Any number of them as one parameter, a JSON document, on PostgreSQL. It takes longer for one row and less for many.
+    Document,
+    /// A parameter for each cell, on SQLite, which would read a document again for every one of them.
+    Values,
+}
+
+impl Form {
+    /// How statements take rows, of which each has as many as `lens` says.
+    pub(crate) fn of(backend: DbBackend, mut lens: impl Iterator<Item = usize>) -> Self {
+        match backend {
+            DbBackend::Postgres if lens.all(|len| len == 1) => Self::Single,
+            DbBackend::Postgres => Self::Document,
+            _ => Self::Values,
+        }
+    }
+}
+
+impl Rows {
+    /// Of `columns`, each with a cell for every one of them.
+    pub(crate) fn new<R: IntoIterator<Item = Value>>(
+        columns: impl IntoIterator<Item = Column>,
+        rows: impl IntoIterator<Item = R>,
+    ) -> Self {
+        Self { columns: columns.into_iter().collect(), cells: rows.into_iter().flatten().collect() }
+    }
+
+    /// Whole rows of a table.
+    pub(crate) fn of<E: EntityTrait>(rows: impl IntoIterator<Item = E::Model>) -> Self {
+        Self::new(columns_of::<E>(), rows.into_iter().map(|row| cells_of::<E>(&row)))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.cells.len() / self.columns.len()
+    }
+
+    /// What their columns are called.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().map(|column| column.name)
+    }
+
+    /// What a statement selects from to read them, under the name `v`. What it takes for that is added to its `parameters`.
+    pub(crate) fn source(self, form: Form, parameters: &mut Vec<Value>) -> String {
+        match form {
+            Form::Single => self.into_single(parameters),
+            Form::Document => self.into_document(parameters),
+            Form::Values => self.into_values(parameters),
+        }
+    }
+
+    fn into_single(self, parameters: &mut Vec<Value>) -> String {
+        let first = parameters.len() + 1;
+        let list = list(self.columns.iter().zip(first..), |list, (column, number)| {
+            write!(list, "${number}::{} AS {}", column.postgres_type(), column.name)
+        });
+        parameters.extend(self.cells);
+        format!("(SELECT {list}) AS v")
+    }
+
+    /// PostgreSQL takes a document for a hundred rows and, as long as a table is small, rather reads all of that than look them up;
+    /// and keeps to it when the table has grown. By a condition that says nothing it takes them for one row.
+    fn into_document(self, parameters: &mut Vec<Value>) -> String {
+        parameters.push(self.document().into());
+        let number = parameters.len();
+        let types = list(self.columns.iter().enumerate(), |list, (index, column)| {
+            write!(list, "{} {}", key(index), column.postgres_type())
+        });
+        let names = list(self.columns.iter().enumerate(), |list, (index, column)| {
+            write!(list, "{} AS {}", key(index), column.name)
+        });
+        let first = key(0);
+        format!(
+            "(SELECT {names} FROM json_to_recordset(${number}::json) AS v({types}) WHERE {first} - {first} = 0) AS v"
+        )
+    }
+
+    /// An array of objects with short keys, without what is null.
+    fn document(&self) -> String {
+        let mut json = Vec::with_capacity(self.cells.len() * 16);
+        json.push(b'[');
+        for row in self.cells.chunks(self.columns.len()) {
+            json.extend(if json.len() == 1 { b"{".as_slice() } else { b",{" });
+            let mut comma = "";
+            for (index, cell) in row.iter().enumerate() {
+                // Writing to memory cannot fail, and there is nothing else in them.
+                let _ = match cell {
+                    Value::BigInt(Some(number)) => member(&mut json, comma, index, number),
+                    Value::String(Some(text)) => member(&mut json, comma, index, text),
+                    _ => continue,
+                };
+                comma = ",";
+            }
+            json.push(b'}');
+        }
+        json.push(b']');
+        String::from_utf8(json).unwrap_or_default()
+    }
+
+    /// Filled up with empty rows, so that the text is the same for many numbers of them.
+    fn into_values(self, parameters: &mut Vec<Value>) -> String {
+        let (width, len) = (self.columns.len(), self.len().next_power_of_two());
+        let missing = (len * width).saturating_sub(self.cells.len());
+        parameters.extend(self.cells);
+        parameters.extend(std::iter::repeat_n(Value::BigInt(None), missing));
+        let row = list(0..width, |list, _| list.write_char('?'));
+        let rows = list(0..len, |list, _| write!(list, "({row})"));
+        let names = list(self.columns.iter().zip(1..), |list, (column, number)| {
+            write!(list, "column{number} AS {}", column.name)
+        });
+        format!("(SELECT {names} FROM (VALUES {rows}) WHERE column1 IS NOT NULL) AS v")
+    }
+}
+
+/// `items` with commas between them.
+fn list<T>(
+    items: impl Iterator<Item = T>,
+    write: impl Fn(&mut String, T) -> Result<(), std::fmt::Error>,
+) -> String {
+    let mut list = String::new();
+    for item in items {
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        // Writing to a string cannot fail.
+        let _ = write(&mut list, item);
+    }
+    list
+}
+
+/// What a column is called in a document: shorter than its name, of which there would be one a cell.
+fn key(index: usize) -> String {
+    let letter = u8::try_from(index / 10).map_or('z', |tens| char::from(b'a' + tens));
+    format!("{letter}{}", index % 10)
+}
+
+fn member(
+    json: &mut Vec<u8>,
+    comma: &str,
+    index: usize,
+    value: &impl serde::Serialize,
+) -> Result<(), serde_json::Error> {
+    json.extend(comma.as_bytes());
+    json.push(b'"');
+    json.extend(key(index).as_bytes());
+    json.extend(b"\":");
+    serde_json::to_writer(json, value)
 }
 
 /// The columns of a table.
-pub(crate) fn columns_of<E: EntityTrait>() -> Vec<Column> {
-    let is_number = |column: &E::Column| matches!(column.def().get_column_type(), ColumnType::BigInteger);
-    E::Column::iter().map(|column| (column.as_str().to_owned(), is_number(&column))).collect()
+pub(crate) fn columns_of<E: EntityTrait>() -> impl Iterator<Item = Column> {
+    E::Column::iter().map(|column| {
+        let is_number = matches!(column.def().get_column_type(), ColumnType::BigInteger);
+        Column { name: column.as_str(), is_number }
+    })
 }
 
-/// Their names.
+/// What a row of that table has in them.
+pub(crate) fn cells_of<E: EntityTrait>(row: &E::Model) -> Vec<Value> {
+    E::Column::iter().map(|column| row.get(column)).collect()
+}
+
+/// The names of a table's columns.
 pub(crate) fn names_of<E: EntityTrait>() -> Vec<&'static str> {
     E::Column::iter().map(|column| column.as_str()).collect()
 }
 
-/// The rows of a table whose `columns` are those of one of `rows`.
-pub(crate) async fn find<E: EntityTrait, R: Serialize, C: ConnectionTrait>(
-    db: &C,
-    columns: &[(&str, bool)],
-    named: &[R],
+/// The rows of a table that are as one of `rows`, as far as those say.
+pub(crate) async fn find<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    rows: Rows,
 ) -> Result<Vec<E::Model>, DbErr> {
-    if named.is_empty() {
+    if rows.len() == 0 {
         return Ok(Vec::new());
     }
-    let backend = db.get_database_backend();
     let selected = names_of::<E>().iter().map(|name| format!("t.{name}")).collect::<Vec<_>>().join(", ");
-    let joined =
-        columns.iter().map(|(name, _)| format!("t.{name} = v.{name}")).collect::<Vec<_>>().join(" AND ");
-    let columns: Vec<_> = columns.iter().map(|(name, is_number)| ((*name).to_owned(), *is_number)).collect();
-    let (v, table) = (rows(backend, 1, &columns), E::default().table_name().to_owned());
+    let joined = rows.names().map(|name| format!("t.{name} = v.{name}")).collect::<Vec<_>>().join(" AND ");
+    let backend = db.get_database_backend();
+    let (mut parameters, form) = (Vec::new(), Form::of(backend, [rows.len()].into_iter()));
+    let (v, table) = (rows.source(form, &mut parameters), E::default().table_name().to_owned());
     let sql = format!("SELECT {selected} FROM {v} JOIN {table} t ON {joined}");
-    let statement = Statement::from_sql_and_values(backend, sql, [document(named)?.into()]);
-    E::find().from_raw_sql(statement).all(db).await
+    E::find().from_raw_sql(Statement::from_sql_and_values(backend, sql, parameters)).all(db).await
 }
 
-/// What a statement selects from to read the rows of its `parameter`th parameter, under the name `v`. Each has an `account_id`.
-/// PostgreSQL takes a document for a hundred rows and, as long as a table is small, rather reads all of that than look them up;
-/// and keeps to it when the table has grown. By a condition that says nothing it takes them for one row.
-pub(crate) fn rows(backend: DbBackend, parameter: usize, columns: &[Column]) -> String {
-    let mut list = String::with_capacity(columns.len() * 32);
-    for (index, (name, is_number)) in columns.iter().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        // Writing to a string cannot fail.
-        let _ = match (backend, is_number) {
-            (DbBackend::Postgres, true) => write!(list, "{comma}{name} bigint"),
-            (DbBackend::Postgres, false) => write!(list, "{comma}{name} text"),
-            _ => write!(list, "{comma}value ->> '{name}' AS {name}"),
-        };
-    }
-    match backend {
-        DbBackend::Postgres => {
-            let read = format!("json_to_recordset(${parameter}::json) AS v({list})");
-            format!("(SELECT * FROM {read} WHERE v.account_id - v.account_id = 0) AS v")
-        }
-        _ => format!("(SELECT {list} FROM json_each(${parameter})) AS v"),
-    }
-}
-
-/// A condition that `column` is one of the numbers in the document of the first parameter.
+/// A condition that `column` is one of the numbers of the first parameter, a [`numbers`] document.
 pub(crate) fn is_among(backend: DbBackend, column: &str) -> String {
     match backend {
         // An array, so that the planner does not take the numbers for a table to join with.
@@ -78,4 +236,9 @@ pub(crate) fn is_among(backend: DbBackend, column: &str) -> String {
         }
         _ => format!("{column} IN (SELECT value FROM json_each($1))"),
     }
+}
+
+/// The document of some numbers.
+pub(crate) fn numbers(numbers: impl Iterator<Item = i64>) -> String {
+    format!("[{}]", numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(","))
 }

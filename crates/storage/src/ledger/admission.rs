@@ -4,14 +4,13 @@ use super::{Completion, rows};
 use crate::{
     bindings::bound_from,
     entity::{idempotency_key, key_use},
-    rowset,
+    rowset::{self, Column, Rows},
 };
 use domain::{
     id::{AccountId, GenerationId, KeyId},
     ledger::{Bound, Command, KeyUse, Resolution, StoredHold},
 };
 use sea_orm::{ConnectionTrait, DbErr};
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What keys have used that are to hold under a budget, or whose holds may come back, but for those that are `known`.
@@ -35,26 +34,9 @@ pub(super) async fn load_key_uses<C: ConnectionTrait>(
         })
         .filter(|key| !known.contains_key(key))
         .collect();
-    let keys =
-        keys.into_iter().map(|(account_id, key_id)| Key { account_id: account_id.0, key_id: key_id.0 });
-    let keys: Vec<_> = keys.collect();
-    let rows =
-        rowset::find::<key_use::Entity, _, _>(db, &[("account_id", true), ("key_id", true)], &keys).await?;
-    Ok(rows.iter().map(rows::key_use_from).collect())
-}
-
-/// A key by its number.
-#[derive(Serialize)]
-struct Key {
-    account_id: i64,
-    key_id: i64,
-}
-
-/// A request by its name.
-#[derive(Serialize)]
-struct Name<'a> {
-    account_id: i64,
-    key: &'a str,
+    let keys = keys.into_iter().map(|(account_id, key_id)| [account_id.0.into(), key_id.0.into()]);
+    let keys = Rows::new([Column::number("account_id"), Column::number("key_id")], keys);
+    Ok(rowset::find::<key_use::Entity>(db, keys).await?.iter().map(rows::key_use_from).collect())
 }
 
 /// What stands under the names that requests bear.
@@ -64,11 +46,10 @@ pub(super) async fn load_bound<C: ConnectionTrait>(
 ) -> Result<BTreeMap<(AccountId, String), Bound>, DbErr> {
     let names = commands.iter().filter_map(|command| {
         let Command::Hold(hold) = command else { return None };
-        Some(Name { account_id: hold.account_id.0, key: hold.binding.as_ref()?.key.as_str() })
+        Some([hold.account_id.0.into(), hold.binding.as_ref()?.key.as_str().into()])
     });
-    let names: Vec<_> = names.collect();
-    let columns = [("account_id", true), ("key", false)];
-    let rows = rowset::find::<idempotency_key::Entity, _, _>(db, &columns, &names).await?;
+    let names = Rows::new([Column::number("account_id"), Column::text("key")], names);
+    let rows = rowset::find::<idempotency_key::Entity>(db, names).await?;
     let bound = rows.into_iter().map(|row| {
         let key = (AccountId(row.account_id), row.key.clone());
         Ok((key, bound_from(&row)?))

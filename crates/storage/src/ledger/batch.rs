@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     entity::{cycle, generation, job, ledger_entry, wallet},
-    rowset,
+    rowset::{self, Column, Form, Rows},
 };
 use domain::{
     id::{AccountId, GenerationId},
@@ -21,7 +21,6 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait,
     FromQueryResult, QueryFilter, Statement,
 };
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Carries out `commands` in the caller's transaction, in their order. A command that is refused leaves no trace and does
@@ -67,7 +66,7 @@ pub(super) async fn load_wallets<C: ConnectionTrait>(
         return Ok(Vec::new());
     }
     let backend = db.get_database_backend();
-    let accounts = rowset::document(&accounts.into_iter().map(|id| id.0).collect::<Vec<_>>())?;
+    let accounts = rowset::numbers(accounts.into_iter().map(|id| id.0));
     let sql = wallets_among(backend, is_locked);
     let rows = wallet::Entity::find()
         .from_raw_sql(Statement::from_sql_and_values(backend, sql, [accounts.into()]))
@@ -93,10 +92,10 @@ pub(super) async fn load_holds<C: ConnectionTrait>(
     let (mut named, mut lost) = (Vec::new(), Condition::any());
     for command in commands {
         if let Command::RefundCharge { account_id, generation_id } = command {
-            named.push(Named { account_id: account_id.0, id: generation_id.0 });
+            named.push([account_id.0.into(), generation_id.0.into()]);
         }
         let Command::Resolve(ended) = command else { continue };
-        named.push(Named { account_id: ended.account_id.0, id: ended.generation_id.0 });
+        named.push([ended.account_id.0.into(), ended.generation_id.0.into()]);
         if matches!(ended.resolution, Resolution::Lost(_)) {
             lost = lost.add(job_is(ended.account_id, ended.generation_id));
         }
@@ -106,13 +105,15 @@ pub(super) async fn load_holds<C: ConnectionTrait>(
     }
     let backend = db.get_database_backend();
     let is_locked = backend == DbBackend::Postgres && !lost.is_empty();
+    let named = Rows::new([Column::number("account_id"), Column::number("id")], named);
+    let (mut parameters, form) = (Vec::new(), Form::of(backend, [named.len()].into_iter()));
     let sql = format!(
         "SELECT {columns} FROM {v} JOIN generations g ON g.account_id = v.account_id AND g.id = v.id {lock}",
         columns = HoldRow::COLUMNS,
-        v = rowset::rows(backend, 1, &["account_id", "id"].map(|name| (name.to_owned(), true))),
+        v = named.source(form, &mut parameters),
         lock = if is_locked { "ORDER BY g.id FOR UPDATE OF g" } else { "" },
     );
-    let statement = Statement::from_sql_and_values(backend, sql, [rowset::document(&named)?.into()]);
+    let statement = Statement::from_sql_and_values(backend, sql, parameters);
     let rows = HoldRow::find_by_statement(statement).all(db).await?;
     let mut holds: BTreeMap<_, _> = rows.into_iter().map(HoldRow::into_hold).collect();
     if !lost.is_empty() {
@@ -123,13 +124,6 @@ pub(super) async fn load_holds<C: ConnectionTrait>(
         }
     }
     Ok(holds)
-}
-
-/// A generation by its number.
-#[derive(Serialize)]
-struct Named {
-    account_id: i64,
-    id: i64,
 }
 
 fn job_is(account_id: AccountId, generation_id: GenerationId) -> Condition {

@@ -1,13 +1,15 @@
 //! What is told of generations' ends. Nothing of it is read or written for accounts that nobody listens for.
 
 use super::Completion;
-use crate::{entity::cycle, rowset};
+use crate::{
+    entity::cycle,
+    rowset::{self, Column, Rows},
+};
 use domain::{
     id::{AccountId, CycleId},
     ledger::{Command, Wallet},
 };
 use sea_orm::{ConnectionTrait, DbErr, Statement};
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the cycles of those brought that listen, and whose generations end.
@@ -18,21 +20,13 @@ pub(super) async fn load_allowances<C: ConnectionTrait>(
 ) -> Result<BTreeMap<CycleId, i64>, DbErr> {
     let ending = commands.iter().filter(|command| matches!(command, Command::Resolve(_)));
     let ending: BTreeSet<AccountId> = ending.map(Command::account_id).collect();
-    let listening =
-        wallets.iter().filter(|wallet| wallet.listens && ending.contains(&wallet.account_id)).filter_map(
-            |wallet| Some(Running { account_id: wallet.account_id.0, id: wallet.cycle.as_ref()?.id.0 }),
-        );
-    let running: Vec<_> = listening.collect();
-    let columns = [("account_id", true), ("id", true)];
-    let rows = rowset::find::<cycle::Entity, _, _>(db, &columns, &running).await?;
+    let listening = wallets
+        .iter()
+        .filter(|wallet| wallet.listens && ending.contains(&wallet.account_id))
+        .filter_map(|wallet| Some([wallet.account_id.0.into(), wallet.cycle.as_ref()?.id.0.into()]));
+    let running = Rows::new([Column::number("account_id"), Column::number("id")], listening);
+    let rows = rowset::find::<cycle::Entity>(db, running).await?;
     Ok(rows.into_iter().map(|row| (CycleId(row.id), row.allowance_tokens)).collect())
-}
-
-/// A cycle by its number.
-#[derive(Serialize)]
-struct Running {
-    account_id: i64,
-    id: i64,
 }
 
 /// Locks the account's wallet until the end of the transaction: who listens is changed by one at a time, and what is

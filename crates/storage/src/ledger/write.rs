@@ -9,7 +9,7 @@ use crate::{
     bindings::new_row,
     db::Pinned,
     entity::{event, generation, generation_content, idempotency_key, key_use, ledger_entry},
-    rowset::{self, Column, columns_of},
+    rowset::{Column, Form, Rows},
 };
 use domain::{
     ledger::{Changes, EndedHold, NewHold, Resolution, SettledHold},
@@ -17,44 +17,43 @@ use domain::{
     webhook::Notice,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, RuntimeErr, Statement, Value};
-use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// A statement over the rows of one document.
+/// A statement over some rows.
 struct Piece {
-    columns: Vec<Column>,
-    document: String,
-    /// `{v}` stands for where it reads its rows from, which it knows as `v`.
+    rows: Rows,
+    /// `{v}` stands for where it reads them from, which it knows as `v`.
     sql: String,
-    /// How many rows it must write, where it is guarded.
-    expected: Option<i64>,
+    /// Whether it must write all of them.
+    is_guarded: bool,
 }
 
 impl Piece {
     /// An insert of whole rows. With `on_conflict`, what that says of those that are there.
-    fn insert<E: EntityTrait>(rows: &[E::Model], on_conflict: &str) -> Result<Option<Self>, DbErr>
-    where
-        E::Model: Serialize,
-    {
-        if rows.is_empty() {
-            return Ok(None);
+    fn insert<E: EntityTrait>(rows: impl IntoIterator<Item = E::Model>, on_conflict: &str) -> Option<Self> {
+        let rows = Rows::of::<E>(rows);
+        if rows.len() == 0 {
+            return None;
         }
-        let columns = columns_of::<E>();
-        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-        let (table, names) = (E::default().table_name().to_owned(), names.join(", "));
+        let names = rows.names().collect::<Vec<_>>().join(", ");
+        let table = E::default().table_name().to_owned();
         // Without a WHERE, SQLite takes ON CONFLICT for the condition of a join.
         let sql = format!("INSERT INTO {table} ({names}) SELECT {names} FROM {{v}} WHERE true {on_conflict}");
-        Ok(Some(Self { columns, document: rowset::document(rows)?, sql, expected: None }))
+        Some(Self { rows, sql, is_guarded: false })
     }
 
-    /// The statement, whose document is its `parameter`th parameter.
-    fn text(&self, backend: DbBackend, parameter: usize) -> String {
-        self.sql.replace("{v}", &rowset::rows(backend, parameter, &self.columns))
+    fn guarded(self) -> Self {
+        Self { is_guarded: true, ..self }
     }
 
-    fn check(&self, written: u64) -> Result<(), DbErr> {
-        let is_right = self.expected.is_none_or(|expected| u64::try_from(expected) == Ok(written));
-        if is_right { Ok(()) } else { Err(DbErr::RecordNotUpdated) }
+    /// How many rows it must write, where it is guarded.
+    fn expected(&self) -> Option<i64> {
+        i64::try_from(self.rows.len()).ok().filter(|_| self.is_guarded)
+    }
+
+    /// The statement; what it takes is added to `parameters`.
+    fn text(self, form: Form, parameters: &mut Vec<Value>) -> String {
+        self.sql.replace("{v}", &self.rows.source(form, parameters))
     }
 }
 
@@ -73,7 +72,7 @@ pub(super) async fn run<C: ConnectionTrait>(
     }
     // Parts of one statement do not see what the others write.
     let is_one = db.get_database_backend() == DbBackend::Postgres && !ends_what_it_begins(&changes);
-    let pieces = pieces(now, changes)?;
+    let pieces = pieces(now, changes);
     if is_one { run_as_one(db, pieces).await } else { run_in_turn(db, pieces).await }
 }
 
@@ -83,26 +82,25 @@ pub(super) async fn run_alone(
     now: Timestamp,
     changes: Changes<Completion>,
 ) -> Result<(), DbErr> {
-    run_as_one(db, pieces(now, changes)?).await
+    run_as_one(db, pieces(now, changes)).await
 }
 
-fn pieces(now: Timestamp, changes: Changes<Completion>) -> Result<Vec<Piece>, DbErr> {
+fn pieces(now: Timestamp, changes: Changes<Completion>) -> Vec<Piece> {
     let mut pieces = Vec::with_capacity(8);
     // First, for they are locked first.
-    pieces.extend(wallets::pieces(&changes.wallets)?.into_iter().flatten());
-    pieces.extend(bindings(&changes.holds)?);
-    let holds: Vec<_> = changes.holds.into_iter().map(rows::generation_row).collect();
-    pieces.extend(Piece::insert::<generation::Entity>(&holds, "")?);
-    let key_uses: Vec<_> = changes.key_uses.into_iter().map(rows::key_use_row).collect();
-    pieces.extend(Piece::insert::<key_use::Entity>(&key_uses, USED_BEFORE)?);
+    pieces.extend(wallets::pieces(&changes.wallets).into_iter().flatten());
+    pieces.extend(bindings(&changes.holds));
+    pieces
+        .extend(Piece::insert::<generation::Entity>(changes.holds.into_iter().map(rows::generation_row), ""));
+    let key_uses = changes.key_uses.into_iter().map(rows::key_use_row);
+    pieces.extend(Piece::insert::<key_use::Entity>(key_uses, USED_BEFORE));
     let (ends, contents) = ended(changes.resolutions);
-    pieces.extend(resolutions(&ends)?);
-    pieces.extend(Piece::insert::<generation_content::Entity>(&contents, "")?);
-    let notices: Vec<_> = changes.notices.into_iter().map(|notice| notice_row(now, notice)).collect();
-    pieces.extend(Piece::insert::<event::Entity>(&notices, "ON CONFLICT (account_id, id) DO NOTHING")?);
-    let entries: Vec<_> = changes.entries.iter().map(rows::entry_row).collect();
-    pieces.extend(Piece::insert::<ledger_entry::Entity>(&entries, "")?);
-    Ok(pieces)
+    pieces.extend(resolutions(ends));
+    pieces.extend(Piece::insert::<generation_content::Entity>(contents, ""));
+    let notices = changes.notices.into_iter().map(|notice| notice_row(now, notice));
+    pieces.extend(Piece::insert::<event::Entity>(notices, "ON CONFLICT (account_id, id) DO NOTHING"));
+    pieces.extend(Piece::insert::<ledger_entry::Entity>(changes.entries.iter().map(rows::entry_row), ""));
+    pieces
 }
 
 /// Whoever writes what keys have used holds the wallet, so nobody else is at them.
@@ -120,34 +118,38 @@ pub(super) fn ends_what_it_begins(changes: &Changes<Completion>) -> bool {
 
 async fn run_in_turn<C: ConnectionTrait>(db: &C, pieces: Vec<Piece>) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
-    for mut piece in pieces {
-        let document = std::mem::take(&mut piece.document);
-        let statement = Statement::from_sql_and_values(backend, piece.text(backend, 1), [document.into()]);
-        piece.check(db.execute_raw(statement).await?.rows_affected())?;
+    for piece in pieces {
+        let (expected, mut parameters) = (piece.expected(), Vec::new());
+        let form = Form::of(backend, [piece.rows.len()].into_iter());
+        let sql = piece.text(form, &mut parameters);
+        let result = db.execute_raw(Statement::from_sql_and_values(backend, sql, parameters)).await?;
+        if expected.is_some_and(|expected| u64::try_from(expected) != Ok(result.rows_affected())) {
+            return Err(DbErr::RecordNotUpdated);
+        }
     }
     Ok(())
 }
 
 /// The statement fails, and nothing of it is written, where a part does not write as many rows as it must. Parts that must write a
 /// certain number run first, in their order: the wallets, whose locks keep others from the rest. The other parts follow.
-async fn run_as_one<C: ConnectionTrait>(db: &C, mut pieces: Vec<Piece>) -> Result<(), DbErr> {
+async fn run_as_one<C: ConnectionTrait>(db: &C, pieces: Vec<Piece>) -> Result<(), DbErr> {
     if pieces.is_empty() {
         return Ok(());
     }
     let backend = db.get_database_backend();
     let (mut parts, mut guards) = (Vec::with_capacity(pieces.len()), vec!["true".to_owned()]);
-    let documents = pieces.iter_mut().map(|piece| std::mem::take(&mut piece.document).into());
-    let mut values: Vec<Value> = documents.collect();
-    for (piece, number) in pieces.iter().zip(1_usize..) {
-        parts.push(format!("p{number} AS ({} RETURNING 1)", piece.text(backend, number)));
-        if let Some(expected) = piece.expected {
-            values.push(expected.into());
-            guards.push(format!("(SELECT count(*) FROM p{number}) = ${}", values.len()));
+    let (mut parameters, form) = (Vec::new(), Form::of(backend, pieces.iter().map(|piece| piece.rows.len())));
+    for (piece, number) in pieces.into_iter().zip(1..) {
+        let expected = piece.expected();
+        parts.push(format!("p{number} AS ({} RETURNING 1)", piece.text(form, &mut parameters)));
+        if let Some(expected) = expected {
+            parameters.push(expected.into());
+            guards.push(format!("(SELECT count(*) FROM p{number}) = ${}", parameters.len()));
         }
     }
     let (parts, guards) = (parts.join(", "), guards.join(" AND "));
     let sql = format!("WITH {parts} SELECT 'written' WHERE 1 / CASE WHEN {guards} THEN 1 ELSE 0 END = 1");
-    match db.query_one_raw(Statement::from_sql_and_values(backend, sql, values)).await {
+    match db.query_one_raw(Statement::from_sql_and_values(backend, sql, parameters)).await {
         Err(error) if is_division_by_zero(&error) => Err(DbErr::RecordNotUpdated),
         result => result.map(drop),
     }
@@ -161,85 +163,76 @@ fn is_division_by_zero(error: &DbErr) -> bool {
 
 /// Binds the names of requests to the generations that they begin. A name that somebody else has bound since the decision,
 /// an order, which does not wait for the wallet, has it made again.
-fn bindings(holds: &[NewHold]) -> Result<Option<Piece>, DbErr> {
+fn bindings(holds: &[NewHold]) -> Option<Piece> {
     let named = holds.iter().filter_map(|NewHold { request, .. }| Some((request, request.binding.as_ref()?)));
-    let rows: Vec<_> = named
-        .map(|(request, binding)| {
-            let row = new_row(request.account_id, binding, request.created_at);
-            idempotency_key::Model { generation_id: Some(request.generation_id.0), ..row }
-        })
-        .collect();
-    let expected = i64::try_from(rows.len()).ok();
-    let piece = Piece::insert::<idempotency_key::Entity>(&rows, "ON CONFLICT (account_id, key) DO NOTHING")?;
-    Ok(piece.map(|piece| Piece { expected, ..piece }))
+    let rows = named.map(|(request, binding)| {
+        let row = new_row(request.account_id, binding, request.created_at);
+        idempotency_key::Model { generation_id: Some(request.generation_id.0), ..row }
+    });
+    Some(
+        Piece::insert::<idempotency_key::Entity>(rows, "ON CONFLICT (account_id, key) DO NOTHING")?.guarded(),
+    )
 }
 
-/// The end of a hold's generation.
-#[derive(Serialize)]
-struct EndRow {
-    account_id: i64,
-    id: i64,
-    status: &'static str,
-    completed_at_ms: i64,
-    balance_tokens: i64,
-    /// 1 where what it may have cost stays on the vendor's bill, else 0.
-    keeps_cost: i64,
-    vendor_cost_micro_usd: Option<i64>,
-    result_metadata: Option<String>,
-    error_code: Option<String>,
-    error_message: Option<String>,
-    error_details: Option<String>,
-}
+/// What the row of an ended hold's generation gets.
+const END_COLUMNS: [Column; 11] = [
+    Column::number("account_id"),
+    Column::number("id"),
+    Column::text("status"),
+    Column::number("completed_at_ms"),
+    Column::number("balance_tokens"),
+    // 1 where what it may have cost stays on the vendor's bill, else 0.
+    Column::number("keeps_cost"),
+    Column::number("vendor_cost_micro_usd"),
+    Column::text("result_metadata"),
+    Column::text("error_code"),
+    Column::text("error_message"),
+    Column::text("error_details"),
+];
 
-/// How ended holds are to be written: their generations' rows, and the contents of those that completed.
-fn ended(resolutions: Vec<SettledHold<Completion>>) -> (Vec<EndRow>, Vec<generation_content::Model>) {
+/// How ended holds are to be written: their generations' rows, by [`END_COLUMNS`], and the contents of those that completed.
+fn ended(
+    resolutions: Vec<SettledHold<Completion>>,
+) -> (Vec<[Value; END_COLUMNS.len()]>, Vec<generation_content::Model>) {
     let (mut ends, mut contents) = (Vec::with_capacity(resolutions.len()), Vec::new());
     for SettledHold { ended, balance_tokens } in resolutions {
         let EndedHold { account_id, generation_id, ended_at, resolution } = ended;
-        let mut end = EndRow {
-            account_id: account_id.0,
-            id: generation_id.0,
-            status: "completed",
-            completed_at_ms: ended_at.unix_ms(),
-            balance_tokens,
-            keeps_cost: 1,
-            vendor_cost_micro_usd: None,
-            result_metadata: None,
-            error_code: None,
-            error_message: None,
-            error_details: None,
-        };
-        match resolution {
+        let (status, keeps_cost, cost_micro_usd, metadata, error) = match resolution {
             Resolution::Completed(completion) => {
-                end.keeps_cost = i64::from(completion.vendor_cost_micro_usd.is_none());
-                end.vendor_cost_micro_usd = completion.vendor_cost_micro_usd;
                 contents.push(rows::content_row(account_id, generation_id, &completion));
-                end.result_metadata = Some(completion.result_metadata);
+                let cost_micro_usd = completion.vendor_cost_micro_usd;
+                let metadata = Some(completion.result_metadata);
+                ("completed", cost_micro_usd.is_none(), cost_micro_usd, metadata, None)
             }
             Resolution::Failed(failure) | Resolution::Lost(failure) => {
-                end.status = "failed";
-                end.keeps_cost = i64::from(!failure.is_free);
-                end.error_code = Some(failure.error_code);
-                end.error_message = Some(failure.message);
-                end.error_details = failure.details;
+                ("failed", !failure.is_free, None, None, Some(failure))
             }
-        }
-        ends.push(end);
+        };
+        let (code, message, details) =
+            error.map_or((None, None, None), |it| (Some(it.error_code), Some(it.message), it.details));
+        ends.push([
+            account_id.0.into(),
+            generation_id.0.into(),
+            status.into(),
+            ended_at.unix_ms().into(),
+            balance_tokens.into(),
+            i64::from(keeps_cost).into(),
+            cost_micro_usd.into(),
+            metadata.into(),
+            code.into(),
+            message.into(),
+            details.into(),
+        ]);
     }
     (ends, contents)
 }
 
 /// Ends the rows of holds, which must still be pending. They are told by the time at which they ended: on PostgreSQL their
 /// status would have the planner go through all that are pending, and those that were until lately.
-fn resolutions(ends: &[EndRow]) -> Result<Option<Piece>, DbErr> {
+fn resolutions(ends: Vec<[Value; END_COLUMNS.len()]>) -> Option<Piece> {
     if ends.is_empty() {
-        return Ok(None);
+        return None;
     }
-    let numbers =
-        ["account_id", "id", "completed_at_ms", "balance_tokens", "keeps_cost", "vendor_cost_micro_usd"];
-    let texts = ["status", "result_metadata", "error_code", "error_message", "error_details"];
-    let columns = numbers.map(|name| (name.to_owned(), true)).into_iter();
-    let columns = columns.chain(texts.map(|name| (name.to_owned(), false))).collect();
     let sql = "UPDATE generations SET status = v.status, completed_at_ms = v.completed_at_ms,
             balance_tokens = v.balance_tokens, result_metadata = v.result_metadata, error_code = v.error_code,
             error_message = v.error_message, error_details = v.error_details,
@@ -247,8 +240,7 @@ fn resolutions(ends: &[EndRow]) -> Result<Option<Piece>, DbErr> {
                 ELSE v.vendor_cost_micro_usd END
         FROM {v} WHERE generations.account_id = v.account_id AND generations.id = v.id
             AND generations.completed_at_ms IS NULL";
-    let expected = i64::try_from(ends.len()).ok();
-    Ok(Some(Piece { columns, document: rowset::document(ends)?, sql: sql.to_owned(), expected }))
+    Some(Piece { rows: Rows::new(END_COLUMNS, ends), sql: sql.to_owned(), is_guarded: true })
 }
 
 fn notice_row(now: Timestamp, notice: Notice) -> event::Model {
