@@ -9,9 +9,7 @@ use json::JsonLines;
 use opentelemetry_sdk::trace::Tracer;
 use std::io::IsTerminal;
 use traces::Traces;
-use tracing_subscriber::{
-    EnvFilter, Layer, Registry, fmt::format::JsonFields, layer::SubscriberExt, util::SubscriberInitExt,
-};
+use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Starts logging.
 ///
@@ -52,7 +50,7 @@ fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
         LogFormat::Json => true,
     };
     if is_json {
-        layer.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed()
+        layer.fmt_fields(JsonLines).event_format(JsonLines).boxed()
     } else {
         layer.with_ansi(is_terminal).with_target(false).boxed()
     }

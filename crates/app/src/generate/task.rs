@@ -75,7 +75,6 @@ impl App {
             Err(failed) => failed.error.code(),
         };
         count_generation(&model_slug, outcome, end.as_ref().map_or(0, |finished| finished.tokens_spent));
-        // Not in the span: what is recorded there later is put into words twice.
         tracing::info!(outcome, "generation ended");
         listeners.send_modify(|progress| progress.end = Some(end));
     }

@@ -1,5 +1,6 @@
 //! Log lines as JSON, in the shape in which `tracing-subscriber` writes them with events flattened. It reads what it kept of each
-//! span again, and puts it together anew, for every line; which took a tenth of what a generation takes. Here it is copied.
+//! span again, and puts it together anew, for every line; which took a tenth of what a generation takes. Here a span is written
+//! once, and copied.
 
 use serde::Serialize;
 use std::fmt::{self, Debug};
@@ -8,9 +9,10 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
+    field::RecordFields,
     fmt::{
         FmtContext, FormattedFields,
-        format::{FormatEvent, JsonFields, Writer},
+        format::{FormatEvent, FormatFields, Writer},
         time::{FormatTime, SystemTime},
     },
     registry::LookupSpan,
@@ -22,13 +24,30 @@ const USUAL_BYTES: usize = 512;
 /// One object a line: `timestamp`, `level`, the event's fields, `target`, and `spans` from the outermost.
 pub(super) struct JsonLines;
 
-impl<S> FormatEvent<S, JsonFields> for JsonLines
+impl<'writer> FormatFields<'writer> for JsonLines {
+    /// As members of an object, each with a comma before it.
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut members = Line::default();
+        fields.record(&mut members);
+        writer.write_str(members.text()?)
+    }
+
+    fn add_fields(
+        &self,
+        current: &'writer mut FormattedFields<Self>,
+        fields: &tracing::span::Record<'_>,
+    ) -> fmt::Result {
+        self.format_fields(current.as_writer(), fields)
+    }
+}
+
+impl<S> FormatEvent<S, JsonLines> for JsonLines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, JsonFields>,
+        context: &FmtContext<'_, S, JsonLines>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -36,38 +55,38 @@ where
         let mut time = String::with_capacity(32);
         SystemTime.format_time(&mut Writer::new(&mut time))?;
         let mut line = Line(Vec::with_capacity(USUAL_BYTES));
-        line.member("timestamp", &time);
+        line.0.extend(b"{\"timestamp\":");
+        line.value(&time);
         line.member("level", metadata.level().as_str());
         event.record(&mut line);
         line.member("target", metadata.target());
         if let Some(spans) = context.event_scope() {
-            line.name("spans");
-            line.0.push(b'[');
+            let mut before = b",\"spans\":[{\"name\":".as_slice();
             for span in spans.from_root() {
-                let extensions = span.extensions();
-                let fields = extensions.get::<FormattedFields<JsonFields>>();
-                line.span(fields.map_or("{}", |fields| fields.as_str()), span.name());
+                line.0.extend(before);
+                line.value(span.name());
+                if let Some(fields) = span.extensions().get::<FormattedFields<Self>>() {
+                    line.0.extend(fields.as_str().as_bytes());
+                }
+                before = b"},{\"name\":";
             }
-            line.0.push(b']');
+            line.0.extend(b"}]");
         }
         line.0.extend(b"}\n");
-        writer.write_str(str::from_utf8(&line.0).map_err(|_| fmt::Error)?)
+        writer.write_str(line.text()?)
     }
 }
 
-/// A line that is being written: an object that is not closed yet.
+/// A part of a line.
+#[derive(Default)]
 struct Line(Vec<u8>);
 
 impl Line {
     fn member(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
-        self.name(name);
-        self.value(value);
-    }
-
-    fn name(&mut self, name: &str) {
-        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        self.0.push(b',');
         self.value(name);
         self.0.push(b':');
+        self.value(value);
     }
 
     fn value(&mut self, value: &(impl Serialize + ?Sized)) {
@@ -75,16 +94,8 @@ impl Line {
         let _ = serde_json::to_writer(&mut self.0, value);
     }
 
-    /// An item of `spans`: the object of its `fields`, and its name.
-    fn span(&mut self, fields: &str, name: &str) {
-        if self.0.ends_with(b"}") {
-            self.0.push(b',');
-        }
-        let open = fields.strip_suffix('}').unwrap_or("{");
-        self.0.extend(open.as_bytes());
-        self.0.extend(if open.len() > 1 { ",\"name\":".as_bytes() } else { b"\"name\":" });
-        self.value(name);
-        self.0.push(b'}');
+    fn text(&self) -> Result<&str, fmt::Error> {
+        str::from_utf8(&self.0).map_err(|_| fmt::Error)
     }
 }
 
@@ -153,7 +164,7 @@ mod tests {
             let layer = layer.json().flatten_event(true).with_current_span(false);
             tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), logging);
         } else {
-            let layer = layer.fmt_fields(JsonFields::new()).event_format(JsonLines);
+            let layer = layer.fmt_fields(JsonLines).event_format(JsonLines);
             tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), logging);
         }
         let bytes = written.0.lock().unwrap().clone();

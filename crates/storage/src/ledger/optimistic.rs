@@ -1,5 +1,5 @@
-//! On PostgreSQL, generations need no lock. Their holds and ends are decided on what this process remembers, and written by one
-//! statement that commits by itself, and fails as a whole where the database holds something else by now.
+//! Holds and ends of generations are decided on what this process remembers, and nothing is read for them. What they write fails as a
+//! whole where the database holds something else by now. On PostgreSQL it is one statement that commits by itself, without locks.
 
 use super::{
     Completion, admission, batch,
@@ -110,24 +110,22 @@ impl Optimistic {
         commands: &[Command<Completion>],
         step: &'static str,
     ) -> Result<Option<Outcomes>, DbErr> {
-        if self.db.backend() != DbBackend::Postgres || !commands.iter().all(is_of_a_generation) {
+        if !commands.iter().all(is_of_a_generation) {
             self.known.forget(commands);
             return Ok(None);
         }
-        let Some(pair) = self.connected().await? else { return Ok(None) };
         let is_wary = self.wary.is_next();
         if is_wary {
             self.known.forget(commands);
         }
-        let result = self.carry_out(&pair, clock.now(), commands, step).await;
+        let result = match self.db.backend() {
+            DbBackend::Postgres => self.commit_alone(clock, commands, step).await,
+            _ => self.commit_together(clock, commands, step).await,
+        };
         match &result {
             Ok(Some(_)) if is_wary => {}
             Ok(Some(_)) => self.wary.was_right(),
             _ => self.known.forget(commands),
-        }
-        if result.as_ref().err().is_none_or(is_told_by_database) {
-            // What was done is done, whether they are good for more or not.
-            self.pair = pair.used().await.ok();
         }
         match result {
             Err(error) if Trouble::of(&error) == Trouble::Conflict => {
@@ -136,6 +134,39 @@ impl Optimistic {
             }
             result => result,
         }
+    }
+
+    /// By one statement, on PostgreSQL.
+    async fn commit_alone(
+        &mut self,
+        clock: &dyn Clock,
+        commands: &[Command<Completion>],
+        step: &'static str,
+    ) -> Result<Option<Outcomes>, DbErr> {
+        let Some(pair) = self.connected().await? else { return Ok(None) };
+        let result = self.carry_out(&pair, clock.now(), commands, step).await;
+        if result.as_ref().err().is_none_or(is_told_by_database) {
+            // What was done is done, whether they are good for more or not.
+            self.pair = pair.used().await.ok();
+        }
+        result
+    }
+
+    /// In a transaction, on SQLite, where each question takes as long as a write.
+    async fn commit_together(
+        &mut self,
+        clock: &dyn Clock,
+        commands: &[Command<Completion>],
+        step: &'static str,
+    ) -> Result<Option<Outcomes>, DbErr> {
+        let transaction = self.db.begin().await?;
+        let now = clock.now();
+        let Some((outcomes, changes)) = self.decide(&transaction, now, commands).await? else {
+            return Ok(None);
+        };
+        write::run(&transaction, now, changes).await?;
+        self.db.commit(transaction, step).await?;
+        Ok(Some(outcomes))
     }
 
     /// The connections, which are there; new ones, where they were not.
@@ -170,7 +201,24 @@ impl Optimistic {
         commands: &[Command<Completion>],
         step: &'static str,
     ) -> Result<Option<Outcomes>, DbErr> {
-        let (outcomes, changes) = self.decide(&pair.flushed, now, commands).await?;
+        let Some((outcomes, changes)) = self.decide(&pair.flushed, now, commands).await? else {
+            return Ok(None);
+        };
+        let must_wait =
+            commands.iter().any(|command| !matches!(command, Command::Hold(hold) if !hold.is_told));
+        let connection = if must_wait { &pair.flushed } else { &pair.unflushed };
+        self.db.watch(step, write::run_alone(connection, now, changes)).await?;
+        Ok(Some(outcomes))
+    }
+
+    /// What becomes of `commands`, which is remembered as if it were written. `None` when that is not for here.
+    async fn decide(
+        &mut self,
+        db: &impl ConnectionTrait,
+        now: Timestamp,
+        commands: &[Command<Completion>],
+    ) -> Result<Option<(Outcomes, Changes<Completion>)>, DbErr> {
+        let (outcomes, changes) = self.decide_on_wallets(db, now, commands).await?;
         // Whoever finds nothing looks again where a standby that is behind cannot be asked.
         let finds_nothing = outcomes
             .iter()
@@ -179,18 +227,14 @@ impl Optimistic {
             return Ok(None);
         }
         self.known.written(&changes);
-        let must_wait =
-            commands.iter().any(|command| !matches!(command, Command::Hold(hold) if !hold.is_told));
-        let connection = if must_wait { &pair.flushed } else { &pair.unflushed };
-        self.db.watch(step, write::run_alone(connection, now, changes)).await?;
-        Ok(Some(outcomes))
+        Ok(Some((outcomes, changes)))
     }
 
-    /// What becomes of `commands`. What is remembered of a wallet is relied on only where the wallet is written, which finds out
-    /// whether it was so; to refuse something, it is read.
-    async fn decide(
+    /// What is remembered of a wallet is relied on only where the wallet is written, which finds out whether it was so; to refuse
+    /// something, it is read.
+    async fn decide_on_wallets(
         &mut self,
-        db: &Pinned,
+        db: &impl ConnectionTrait,
         now: Timestamp,
         commands: &[Command<Completion>],
     ) -> Result<(Outcomes, Changes<Completion>), DbErr> {
@@ -214,7 +258,7 @@ impl Optimistic {
     /// Reads what is not known. Wallets first: what else is read is not older than they are.
     async fn read_the_rest(
         &mut self,
-        db: &Pinned,
+        db: &impl ConnectionTrait,
         commands: &[Command<Completion>],
         loaded: &mut Loaded,
     ) -> Result<(), DbErr> {
