@@ -257,8 +257,6 @@ fn sqlite(settings: &DbSettings, max_connections: u32) -> ConnectOptions {
             .pragma("temp_store", "MEMORY")
             // 16 MB, so that a page which many batches write goes from the log to the file once.
             .pragma("wal_autocheckpoint", "4000")
-            // 16 MB each.
-            .pragma("cache_size", "-16000")
     });
     options.map_sqlx_sqlite_pool_opts(|pool| {
         pool.after_release(|connection, _| Box::pin(is_outside(connection)))
