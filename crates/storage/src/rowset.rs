@@ -95,12 +95,15 @@ impl Rows {
     }
 
     fn into_single(self, parameters: &mut Vec<Value>) -> String {
-        let first = parameters.len() + 1;
-        let list = list(self.columns.iter().zip(first..), |list, (column, number)| {
-            write!(list, "${number}::{} AS {}", column.postgres_type(), column.name)
-        });
+        let mut source = String::with_capacity(self.columns.len() * 40);
+        source.push_str("(SELECT ");
+        for (column, number) in self.columns.iter().zip(parameters.len() + 1..) {
+            // Writing to a string cannot fail.
+            let _ = write!(source, "${number}::");
+            source.extend([column.postgres_type(), " AS ", column.name, ", "]);
+        }
         parameters.extend(self.cells);
-        format!("(SELECT {list}) AS v")
+        closed(source, ") AS v")
     }
 
     /// PostgreSQL takes a document for a hundred rows and, as long as a table is small, rather reads all of that than look them up;
@@ -108,16 +111,15 @@ impl Rows {
     fn into_document(self, parameters: &mut Vec<Value>) -> String {
         parameters.push(self.document().into());
         let number = parameters.len();
-        let types = list(self.columns.iter().enumerate(), |list, (index, column)| {
-            write!(list, "{} {}", key(index), column.postgres_type())
-        });
-        let names = list(self.columns.iter().enumerate(), |list, (index, column)| {
-            write!(list, "{} AS {}", key(index), column.name)
-        });
-        let first = key(0);
-        format!(
-            "(SELECT {names} FROM json_to_recordset(${number}::json) AS v({types}) WHERE {first} - {first} = 0) AS v"
-        )
+        let (mut names, mut types) = (String::with_capacity(self.columns.len() * 32), String::new());
+        for (column, key) in self.columns.iter().zip(&KEYS) {
+            names.extend([key, " AS ", column.name, ", "]);
+            types.extend([key, " ", column.postgres_type(), ", "]);
+        }
+        let (names, types) = (closed(names, ""), closed(types, ""));
+        let first = KEYS[0];
+        let read = format!("json_to_recordset(${number}::json) AS v({types})");
+        format!("(SELECT {names} FROM {read} WHERE {first} - {first} = 0) AS v")
     }
 
     /// An array of objects with short keys, without what is null.
@@ -125,16 +127,22 @@ impl Rows {
         let mut json = Vec::with_capacity(self.cells.len() * 16);
         json.push(b'[');
         for row in self.cells.chunks(self.columns.len()) {
-            json.extend(if json.len() == 1 { b"{".as_slice() } else { b",{" });
-            let mut comma = "";
-            for (index, cell) in row.iter().enumerate() {
-                // Writing to memory cannot fail, and there is nothing else in them.
-                let _ = match cell {
-                    Value::BigInt(Some(number)) => member(&mut json, comma, index, number),
-                    Value::String(Some(text)) => member(&mut json, comma, index, text),
-                    _ => continue,
+            let mut before = if json.len() == 1 { "{\"" } else { ",{\"" };
+            for (cell, key) in row.iter().zip(&KEYS) {
+                let start = json.len();
+                for part in [before, *key, "\":"] {
+                    json.extend(part.as_bytes());
+                }
+                let written = match cell {
+                    Value::BigInt(Some(number)) => serde_json::to_writer(&mut json, number).is_ok(),
+                    Value::String(Some(text)) => serde_json::to_writer(&mut json, text).is_ok(),
+                    _ => false,
                 };
-                comma = ",";
+                if written {
+                    before = ",\"";
+                } else {
+                    json.truncate(start);
+                }
             }
             json.push(b'}');
         }
@@ -148,49 +156,30 @@ impl Rows {
         let missing = (len * width).saturating_sub(self.cells.len());
         parameters.extend(self.cells);
         parameters.extend(std::iter::repeat_n(Value::BigInt(None), missing));
-        let row = list(0..width, |list, _| list.write_char('?'));
-        let rows = list(0..len, |list, _| write!(list, "({row})"));
-        let names = list(self.columns.iter().zip(1..), |list, (column, number)| {
-            write!(list, "column{number} AS {}", column.name)
-        });
+        let mut names = String::new();
+        for (column, number) in self.columns.iter().zip(1..) {
+            // Writing to a string cannot fail.
+            let _ = write!(names, "column{number} AS {}, ", column.name);
+        }
+        let row = format!("({}), ", closed("?, ".repeat(width), ""));
+        let (names, rows) = (closed(names, ""), closed(row.repeat(len), ""));
         format!("(SELECT {names} FROM (VALUES {rows}) WHERE column1 IS NOT NULL) AS v")
     }
 }
 
-/// `items` with commas between them.
-fn list<T>(
-    items: impl Iterator<Item = T>,
-    write: impl Fn(&mut String, T) -> Result<(), std::fmt::Error>,
-) -> String {
-    let mut list = String::new();
-    for item in items {
-        if !list.is_empty() {
-            list.push_str(", ");
-        }
-        // Writing to a string cannot fail.
-        let _ = write(&mut list, item);
-    }
+/// A list whose items have a comma after them, without the last of these, and with what follows.
+fn closed(mut list: String, end: &str) -> String {
+    list.truncate(list.len() - 2);
+    list.push_str(end);
     list
 }
 
-/// What a column is called in a document: shorter than its name, of which there would be one a cell.
-fn key(index: usize) -> String {
-    let letter = u8::try_from(index / 10).map_or('z', |tens| char::from(b'a' + tens));
-    format!("{letter}{}", index % 10)
-}
-
-fn member(
-    json: &mut Vec<u8>,
-    comma: &str,
-    index: usize,
-    value: &impl serde::Serialize,
-) -> Result<(), serde_json::Error> {
-    json.extend(comma.as_bytes());
-    json.push(b'"');
-    json.extend(key(index).as_bytes());
-    json.extend(b"\":");
-    serde_json::to_writer(json, value)
-}
+/// What columns are called in a document, by their places: shorter than their names, each of which would stand there once a row.
+static KEYS: [&str; 40] = [
+    "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", "c12", "c13", "c14", "c15",
+    "c16", "c17", "c18", "c19", "c20", "c21", "c22", "c23", "c24", "c25", "c26", "c27", "c28", "c29", "c30",
+    "c31", "c32", "c33", "c34", "c35", "c36", "c37", "c38", "c39",
+];
 
 /// The columns of a table.
 pub(crate) fn columns_of<E: EntityTrait>() -> impl Iterator<Item = Column> {
