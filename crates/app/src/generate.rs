@@ -131,7 +131,8 @@ impl App {
             app.carry_out(order, &sender, &entered.take_back).await;
             drop(entered);
         };
-        self.inner.tasks.spawn(work.instrument(span));
+        // In a box, for it is large, and moved several times on its way to where it runs.
+        self.inner.tasks.spawn(Box::pin(work.instrument(span)));
         Ok(match begun(&mut progress).await? {
             Begun::Held(start) => Some(Running {
                 id,
