@@ -15,18 +15,35 @@ mod wiring;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use std::process::ExitCode;
+use std::{env, io, process::ExitCode, thread};
+use tokio::runtime::{Builder, Runtime};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// The variable by which tokio is told how many threads to work with.
+const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
+
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    match Box::pin(run(cli)).await {
+    let ran =
+        runtime().map_err(commands::Error::from).and_then(|runtime| runtime.block_on(Box::pin(run(cli))));
+    match ran {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Half as many threads as there are cores. Those that have little to do wake each other up for every step of a generation, which
+/// takes a third more; the database has the other half; and before one process needs more than a few its ledger is at its end.
+/// (What keeps a core busy, as files and passwords do, has threads of its own.)
+fn runtime() -> io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    if env::var_os(WORKER_THREADS).is_none() {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        builder.worker_threads((cores / 2).max(1));
+    }
+    builder.enable_all().build()
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, commands::Error> {
