@@ -1,6 +1,10 @@
 //! What handlers take from a request.
 
-use crate::{HttpLimits, error::ApiError, json_size::has_too_many_values};
+use crate::{
+    HttpLimits,
+    error::ApiError,
+    json::{self, Unread},
+};
 use app::{App, Caller};
 use axum::{
     body::Bytes,
@@ -73,11 +77,12 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
             return Err(ApiError::bad_request("the content type must be application/json"));
         }
         let WholeBody(bytes) = WholeBody::from_request(request, state).await?;
-        if has_too_many_values(&bytes) {
-            return Err(ApiError::bad_request("the body has more values than a request may have"));
-        }
-        let value = serde_json::from_slice::<Value>(&bytes)
-            .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))?;
+        let value = json::read(&bytes).map_err(|unread| match unread {
+            Unread::TooManyValues => {
+                ApiError::bad_request("the body has more values than a request may have")
+            }
+            Unread::NotJson(error) => ApiError::bad_request(format!("the body is not JSON: {error}")),
+        })?;
         let Value::Object(object) = value else {
             return Err(ApiError::bad_request("the body must be a JSON object"));
         };
@@ -127,11 +132,9 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
         if bytes.is_empty() {
             return Ok(Self);
         }
-        let refusal = || ApiError::bad_request("there must be no body");
-        if has_too_many_values(&bytes) {
-            return Err(refusal());
-        }
-        let object = serde_json::from_slice::<Map<String, Value>>(&bytes).map_err(|_| refusal())?;
+        let Ok(Value::Object(object)) = json::read(&bytes) else {
+            return Err(ApiError::bad_request("there must be no body"));
+        };
         let unknown = object.keys().map(|name| FieldError::new(name, "is no field of this request"));
         let unknown: Vec<FieldError> = unknown.collect();
         if unknown.is_empty() { Ok(Self) } else { Err(ApiError::validation(unknown)) }

@@ -8,7 +8,7 @@ mod extract;
 mod form;
 mod http_limits;
 mod idempotency;
-mod json_size;
+mod json;
 mod limits;
 mod metrics;
 mod openapi;

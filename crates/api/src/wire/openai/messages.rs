@@ -4,12 +4,12 @@ use super::{
     Fields,
     tools::{MAX_NAME_CHARS, read_type},
 };
-use crate::json_size::has_too_many_values;
+use crate::json;
 use domain::{
     params::FieldError,
     text::{FunctionCall, Image, MAX_MESSAGES, Message, Part, Role, ToolCall, ToolResult},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Characters of the name of a call.
 const MAX_CALL_ID_CHARS: usize = 40;
@@ -171,8 +171,7 @@ fn read_arguments(function: &mut Fields<'_>) -> Option<String> {
     if arguments.trim().is_empty() {
         return Some("{}".to_owned());
     }
-    let is_small = !has_too_many_values(arguments.as_bytes());
-    if is_small && serde_json::from_str::<Map<String, Value>>(&arguments).is_ok() {
+    if matches!(json::read(arguments.as_bytes()), Ok(Value::Object(_))) {
         return Some(arguments);
     }
     function.wrong("arguments", "must be a JSON object in a string");
