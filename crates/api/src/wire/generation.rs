@@ -122,9 +122,10 @@ impl From<GenerationView> for GenerationBody {
     }
 }
 
-/// JSON that goes out as it is.
+/// A JSON object that goes out as it is.
 fn raw(json: String) -> Box<RawValue> {
-    RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    let read = RawValue::from_string(json).or_else(|_| RawValue::from_string("{}".to_owned()));
+    read.unwrap_or_default()
 }
 
 /// A generation that has ended, as its owner sees it: what messages to clients' servers say of it.

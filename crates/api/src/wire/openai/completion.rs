@@ -15,7 +15,8 @@ struct Outcome {
 impl Outcome {
     fn of(finished: &Finished) -> Self {
         let mut metadata: Value = serde_json::from_str(&finished.metadata).unwrap_or_default();
-        let calls = serde_json::from_value::<Vec<ToolCall>>(metadata["tool_calls"].take());
+        let calls = metadata.get_mut("tool_calls").map(Value::take).unwrap_or_default();
+        let calls = serde_json::from_value::<Vec<ToolCall>>(calls);
         Self {
             calls: calls.unwrap_or_default().into_iter().map(CallBody::from).collect(),
             finish_reason: metadata["finish_reason"].as_str().unwrap_or("stop").to_owned(),
