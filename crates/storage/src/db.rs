@@ -70,6 +70,13 @@ impl PoolUse {
 }
 
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How SQLite's writer keeps what it writes.
+const FOR_BATCHES: [(&str, &str); 2] = [
+    // Where a statement has what it would take back: rows of one batch. A file would be written for each statement.
+    ("temp_store", "MEMORY"),
+    // Pages: 16 MB, so that one which many batches write goes from the log to the file once.
+    ("wal_autocheckpoint", "4000"),
+];
 /// For a wallet that another process holds: its batches take milliseconds, so this one is stuck.
 const POSTGRES_LOCK_TIMEOUT: &str = "1s";
 /// PostgreSQL ends the session of a process that went silent in the middle of a transaction, and frees its locks.
@@ -113,8 +120,9 @@ impl Db {
             return Err(Error::BadUrl);
         }
         if is_sqlite {
-            let writer = Timed::new(connect(sqlite(settings, 1)).await?, None);
-            let reader = Timed::new(connect(sqlite(settings, settings.max_connections)).await?, None);
+            let writer = Timed::new(connect(sqlite(settings, 1, &FOR_BATCHES)).await?, None);
+            let readers = sqlite(settings, settings.max_connections, &[]);
+            let reader = Timed::new(connect(readers).await?, None);
             return Ok(Self { background: writer.clone(), writer, reader, pinned: None, watched });
         }
         let writers = POSTGRES_PINNED + POSTGRES_WRITERS + POSTGRES_BACKGROUND_WRITERS;
@@ -245,18 +253,15 @@ async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, Error> {
     })
 }
 
-fn sqlite(settings: &DbSettings, max_connections: u32) -> ConnectOptions {
+fn sqlite(settings: &DbSettings, max_connections: u32, own: &'static [(&str, &str)]) -> ConnectOptions {
     let mut options = shared(settings, max_connections);
     options.map_sqlx_sqlite_opts(|options| {
-        options
+        let options = options
             .busy_timeout(SQLITE_BUSY_TIMEOUT)
             .pragma("journal_mode", "WAL")
             // What a client was told must survive a power cut.
-            .pragma("synchronous", "FULL")
-            // Where a statement keeps what it takes back when it fails halfway. In a file it would be written for each.
-            .pragma("temp_store", "MEMORY")
-            // 16 MB, so that a page which many batches write goes from the log to the file once.
-            .pragma("wal_autocheckpoint", "4000")
+            .pragma("synchronous", "FULL");
+        own.iter().fold(options, |options, (name, value)| options.pragma(*name, *value))
     });
     options.map_sqlx_sqlite_pool_opts(|pool| {
         pool.after_release(|connection, _| Box::pin(is_outside(connection)))

@@ -68,7 +68,10 @@ impl Rows {
         columns: impl IntoIterator<Item = Column>,
         rows: impl IntoIterator<Item = R>,
     ) -> Self {
-        Self { columns: columns.into_iter().collect(), cells: rows.into_iter().flatten().collect() }
+        let rows =
+            Self { columns: columns.into_iter().collect(), cells: rows.into_iter().flatten().collect() };
+        debug_assert_eq!(rows.cells.len() % rows.columns.len(), 0, "a row with a cell too many or too few");
+        rows
     }
 
     /// Whole rows of a table.
@@ -86,11 +89,14 @@ impl Rows {
     }
 
     /// What a statement selects from to read them, under the name `v`. What it takes for that is added to its `parameters`.
-    pub(crate) fn source(self, form: Form, parameters: &mut Vec<Value>) -> String {
+    ///
+    /// # Errors
+    /// When something in them is neither a number nor a text.
+    pub(crate) fn source(self, form: Form, parameters: &mut Vec<Value>) -> Result<String, DbErr> {
         match form {
-            Form::Single => self.into_single(parameters),
+            Form::Single => Ok(self.into_single(parameters)),
             Form::Document => self.into_document(parameters),
-            Form::Values => self.into_values(parameters),
+            Form::Values => Ok(self.into_values(parameters)),
         }
     }
 
@@ -108,8 +114,8 @@ impl Rows {
 
     /// PostgreSQL takes a document for a hundred rows and, as long as a table is small, rather reads all of that than look them up;
     /// and keeps to it when the table has grown. By a condition that says nothing it takes them for one row.
-    fn into_document(self, parameters: &mut Vec<Value>) -> String {
-        parameters.push(self.document().into());
+    fn into_document(self, parameters: &mut Vec<Value>) -> Result<String, DbErr> {
+        parameters.push(self.document()?.into());
         let number = parameters.len();
         let (mut names, mut types) = (String::with_capacity(self.columns.len() * 32), String::new());
         for (column, key) in self.columns.iter().zip(&KEYS) {
@@ -119,35 +125,36 @@ impl Rows {
         let (names, types) = (closed(names, ""), closed(types, ""));
         let first = KEYS[0];
         let read = format!("json_to_recordset(${number}::json) AS v({types})");
-        format!("(SELECT {names} FROM {read} WHERE {first} - {first} = 0) AS v")
+        Ok(format!("(SELECT {names} FROM {read} WHERE {first} - {first} = 0) AS v"))
     }
 
     /// An array of objects with short keys, without what is null.
-    fn document(&self) -> String {
+    fn document(&self) -> Result<String, DbErr> {
+        let failed = |error: &dyn std::error::Error| DbErr::Custom(error.to_string());
         let mut json = Vec::with_capacity(self.cells.len() * 16);
-        json.push(b'[');
         for row in self.cells.chunks(self.columns.len()) {
-            let mut before = if json.len() == 1 { "{\"" } else { ",{\"" };
+            json.push(if json.is_empty() { b'[' } else { b',' });
+            json.push(b'{');
+            let mut before = "\"";
             for (cell, key) in row.iter().zip(&KEYS) {
-                let start = json.len();
-                for part in [before, *key, "\":"] {
+                if matches!(cell, Value::BigInt(None) | Value::String(None)) {
+                    continue;
+                }
+                for part in [before, key, "\":"] {
                     json.extend(part.as_bytes());
                 }
                 let written = match cell {
-                    Value::BigInt(Some(number)) => serde_json::to_writer(&mut json, number).is_ok(),
-                    Value::String(Some(text)) => serde_json::to_writer(&mut json, text).is_ok(),
-                    _ => false,
+                    Value::BigInt(number) => serde_json::to_writer(&mut json, number),
+                    Value::String(text) => serde_json::to_writer(&mut json, text),
+                    other => return Err(DbErr::Type(format!("{other:?} is neither a number nor a text"))),
                 };
-                if written {
-                    before = ",\"";
-                } else {
-                    json.truncate(start);
-                }
+                written.map_err(|error| failed(&error))?;
+                before = ",\"";
             }
             json.push(b'}');
         }
         json.push(b']');
-        String::from_utf8(json).unwrap_or_default()
+        String::from_utf8(json).map_err(|error| failed(&error))
     }
 
     /// Filled up with empty rows, so that the text is the same for many numbers of them.
@@ -211,7 +218,7 @@ pub(crate) async fn find<E: EntityTrait>(
     let joined = rows.names().map(|name| format!("t.{name} = v.{name}")).collect::<Vec<_>>().join(" AND ");
     let backend = db.get_database_backend();
     let (mut parameters, form) = (Vec::new(), Form::of(backend, [rows.len()].into_iter()));
-    let (v, table) = (rows.source(form, &mut parameters), E::default().table_name().to_owned());
+    let (v, table) = (rows.source(form, &mut parameters)?, E::default().table_name().to_owned());
     let sql = format!("SELECT {selected} FROM {v} JOIN {table} t ON {joined}");
     E::find().from_raw_sql(Statement::from_sql_and_values(backend, sql, parameters)).all(db).await
 }

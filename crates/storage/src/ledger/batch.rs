@@ -110,7 +110,7 @@ pub(super) async fn load_holds<C: ConnectionTrait>(
     let sql = format!(
         "SELECT {columns} FROM {v} JOIN generations g ON g.account_id = v.account_id AND g.id = v.id {lock}",
         columns = HoldRow::COLUMNS,
-        v = named.source(form, &mut parameters),
+        v = named.source(form, &mut parameters)?,
         lock = if is_locked { "ORDER BY g.id FOR UPDATE OF g" } else { "" },
     );
     let statement = Statement::from_sql_and_values(backend, sql, parameters);

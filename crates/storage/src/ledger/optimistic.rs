@@ -1,4 +1,4 @@
-//! Holds and ends of generations are decided on what this process remembers, and nothing is read for them. What they write fails as a
+//! Holds and ends of generations are decided on what this process remembers, and only the rest is read. What they write fails as a
 //! whole where the database holds something else by now. On PostgreSQL it is one statement that commits by itself, without locks.
 
 use super::{
@@ -39,7 +39,7 @@ pub(super) struct Optimistic {
     pair: Option<Pair>,
     /// When the database had no connections to give.
     refused_at: Option<Instant>,
-    /// True as long as the connections live: what a database that fails over had not flushed is forgotten with them.
+    /// On PostgreSQL true as long as the connections live: what a database that fails over had not flushed is forgotten with them.
     known: Known,
     wary: Wary,
 }
@@ -103,7 +103,7 @@ impl Optimistic {
     }
 
     /// Carries a batch out. `None` when it is not for here, or lost against others: nothing has changed then, and it must be tried
-    /// under locks.
+    /// on what is read under locks.
     pub(super) async fn commit(
         &mut self,
         clock: &dyn Clock,

@@ -114,7 +114,7 @@ impl Worker {
         answers
     }
 
-    /// Without locks, where that will do; else in a transaction.
+    /// On what is remembered, where that will do; else on what is read under locks.
     async fn commit(
         &mut self,
         commands: &[Command<Completion>],

@@ -52,8 +52,8 @@ impl Piece {
     }
 
     /// The statement; what it takes is added to `parameters`.
-    fn text(self, form: Form, parameters: &mut Vec<Value>) -> String {
-        self.sql.replace("{v}", &self.rows.source(form, parameters))
+    fn text(self, form: Form, parameters: &mut Vec<Value>) -> Result<String, DbErr> {
+        Ok(self.sql.replace("{v}", &self.rows.source(form, parameters)?))
     }
 }
 
@@ -121,7 +121,7 @@ async fn run_in_turn<C: ConnectionTrait>(db: &C, pieces: Vec<Piece>) -> Result<(
     for piece in pieces {
         let (expected, mut parameters) = (piece.expected(), Vec::new());
         let form = Form::of(backend, [piece.rows.len()].into_iter());
-        let sql = piece.text(form, &mut parameters);
+        let sql = piece.text(form, &mut parameters)?;
         let result = db.execute_raw(Statement::from_sql_and_values(backend, sql, parameters)).await?;
         if expected.is_some_and(|expected| u64::try_from(expected) != Ok(result.rows_affected())) {
             return Err(DbErr::RecordNotUpdated);
@@ -141,7 +141,7 @@ async fn run_as_one<C: ConnectionTrait>(db: &C, pieces: Vec<Piece>) -> Result<()
     let (mut parameters, form) = (Vec::new(), Form::of(backend, pieces.iter().map(|piece| piece.rows.len())));
     for (piece, number) in pieces.into_iter().zip(1..) {
         let expected = piece.expected();
-        parts.push(format!("p{number} AS ({} RETURNING 1)", piece.text(form, &mut parameters)));
+        parts.push(format!("p{number} AS ({} RETURNING 1)", piece.text(form, &mut parameters)?));
         if let Some(expected) = expected {
             parameters.push(expected.into());
             guards.push(format!("(SELECT count(*) FROM p{number}) = ${}", parameters.len()));
