@@ -15,16 +15,15 @@ mod wiring;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use std::{env, io, process::ExitCode, thread};
+use std::{env, num::NonZeroUsize, process::ExitCode, thread};
 use tokio::runtime::{Builder, Runtime};
 
-/// The variable by which tokio is told how many threads to work with.
+/// The variable by which tokio is told how many threads to work with, read here so that a wrong one is no panic.
 const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let ran =
-        runtime().map_err(commands::Error::from).and_then(|runtime| runtime.block_on(Box::pin(run(cli))));
+    let ran = runtime().and_then(|runtime| runtime.block_on(Box::pin(run(cli))));
     match ran {
         Ok(code) => code,
         Err(error) => {
@@ -35,15 +34,19 @@ fn main() -> ExitCode {
 }
 
 /// Half as many threads as there are cores. Those that have little to do wake each other up for every step of a generation, which
-/// takes a third more; the database has the other half; and before one process needs more than a few its ledger is at its end.
+/// takes up to a third more; the database has the other half; and before one process needs more than a few its ledger is at its end.
 /// (What keeps a core busy, as files and passwords do, has threads of its own.)
-fn runtime() -> io::Result<Runtime> {
-    let mut builder = Builder::new_multi_thread();
-    if env::var_os(WORKER_THREADS).is_none() {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        builder.worker_threads((cores / 2).max(1));
-    }
-    builder.enable_all().build()
+fn runtime() -> Result<Runtime, commands::Error> {
+    let threads = match env::var(WORKER_THREADS) {
+        Ok(text) if !text.is_empty() => text.parse::<NonZeroUsize>().map_err(|_| {
+            commands::Error::Other(format!("{WORKER_THREADS}: must be a whole number from 1 on"))
+        })?,
+        _ => {
+            let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN)
+        }
+    };
+    Ok(Builder::new_multi_thread().worker_threads(threads.get()).enable_all().build()?)
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, commands::Error> {

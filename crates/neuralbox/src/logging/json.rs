@@ -1,6 +1,6 @@
 //! Log lines as JSON, in the shape in which `tracing-subscriber` writes them with events flattened. It reads what it kept of each
 //! span again, and puts it together anew, for every line; which took a tenth of what a generation takes. Here a span is written
-//! once, and copied.
+//! once, and copied. (So a field of a span that is recorded twice stands there twice.)
 
 use serde::Serialize;
 use std::fmt::{self, Debug};

@@ -19,7 +19,7 @@ pub(crate) fn count_or_zero(usage: &Value, pointer: &str) -> Option<i64> {
     }
 }
 
-/// As [`Value::pointer`], for names without anything to unescape, for which it takes several allocations each.
+/// As [`Value::pointer`], without indexes and anything to unescape, for which it takes several allocations a name.
 fn at<'a>(usage: &'a Value, pointer: &str) -> Option<&'a Value> {
     pointer.split('/').skip(1).try_fold(usage, |value, name| value.get(name))
 }
