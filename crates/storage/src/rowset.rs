@@ -53,9 +53,9 @@ pub(crate) enum Form {
 
 impl Form {
     /// How statements take rows, of which each has as many as `lens` says.
-    pub(crate) fn of(backend: DbBackend, mut lens: impl Iterator<Item = usize>) -> Self {
+    pub(crate) fn of(backend: DbBackend, lens: impl IntoIterator<Item = usize>) -> Self {
         match backend {
-            DbBackend::Postgres if lens.all(|len| len == 1) => Self::Single,
+            DbBackend::Postgres if lens.into_iter().all(|len| len == 1) => Self::Single,
             DbBackend::Postgres => Self::Document,
             _ => Self::Values,
         }
@@ -217,7 +217,7 @@ pub(crate) async fn find<E: EntityTrait>(
     let selected = names_of::<E>().iter().map(|name| format!("t.{name}")).collect::<Vec<_>>().join(", ");
     let joined = rows.names().map(|name| format!("t.{name} = v.{name}")).collect::<Vec<_>>().join(" AND ");
     let backend = db.get_database_backend();
-    let (mut parameters, form) = (Vec::new(), Form::of(backend, [rows.len()].into_iter()));
+    let (mut parameters, form) = (Vec::new(), Form::of(backend, [rows.len()]));
     let (v, table) = (rows.source(form, &mut parameters)?, E::default().table_name().to_owned());
     let sql = format!("SELECT {selected} FROM {v} JOIN {table} t ON {joined}");
     E::find().from_raw_sql(Statement::from_sql_and_values(backend, sql, parameters)).all(db).await

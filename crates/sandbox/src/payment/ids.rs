@@ -10,8 +10,7 @@ fn digest(reference: &str, number: usize) -> [u8; 32] {
 
 /// An id of 36 characters, a UUID in form.
 pub(crate) fn uuid(reference: &str, number: usize) -> String {
-    let digits: String =
-        digest(reference, number).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let digits = hex::encode(&digest(reference, number)[..16]);
     let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
     // The vendor's own ids have these two nibbles.
     format!("{}-{}-5{}-9{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))

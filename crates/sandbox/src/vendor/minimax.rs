@@ -22,7 +22,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use serde_json::{Value, json};
-use std::{fmt::Write, sync::Arc};
+use std::sync::Arc;
 
 pub(super) fn routes() -> Router<Arc<Service>> {
     with_fallbacks(Router::new().route("/v1/t2a_v2", endpoint::post(Speech)), error::error)
@@ -69,9 +69,9 @@ impl Endpoint for Speech {
             let fault = call.take_result_fault();
             call.service.result_url(&recipe, fault)
         } else if call.fault.take_if(|fault| *fault == Fault::WrongType).is_some() {
-            hex(HTML.as_bytes())
+            hex::encode(HTML)
         } else {
-            hex(&media.bytes)
+            hex::encode(&media.bytes)
         };
         let body = json!({
             "data": {"audio": audio, "status": 2, "ced": ""},
@@ -104,12 +104,4 @@ fn extra_info(order: &Order, bytes: usize) -> Value {
 /// A Chinese character counts as two.
 fn usage_characters(text: &str) -> usize {
     text.chars().map(|c| if ('\u{4e00}'..='\u{9fff}').contains(&c) { 2 } else { 1 }).sum()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -106,7 +106,7 @@ pub(super) async fn load_holds<C: ConnectionTrait>(
     let backend = db.get_database_backend();
     let is_locked = backend == DbBackend::Postgres && !lost.is_empty();
     let named = Rows::new([Column::number("account_id"), Column::number("id")], named);
-    let (mut parameters, form) = (Vec::new(), Form::of(backend, [named.len()].into_iter()));
+    let (mut parameters, form) = (Vec::new(), Form::of(backend, [named.len()]));
     let sql = format!(
         "SELECT {columns} FROM {v} JOIN generations g ON g.account_id = v.account_id AND g.id = v.id {lock}",
         columns = HoldRow::COLUMNS,

@@ -120,7 +120,7 @@ async fn run_in_turn<C: ConnectionTrait>(db: &C, pieces: Vec<Piece>) -> Result<(
     let backend = db.get_database_backend();
     for piece in pieces {
         let (expected, mut parameters) = (piece.expected(), Vec::new());
-        let form = Form::of(backend, [piece.rows.len()].into_iter());
+        let form = Form::of(backend, [piece.rows.len()]);
         let sql = piece.text(form, &mut parameters)?;
         let result = db.execute_raw(Statement::from_sql_and_values(backend, sql, parameters)).await?;
         if expected.is_some_and(|expected| u64::try_from(expected) != Ok(result.rows_affected())) {

@@ -12,7 +12,6 @@ use crate::{
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// `POST /files`.
 #[derive(Clone, Copy)]
@@ -34,7 +33,7 @@ impl Endpoint for Upload {
             "name": file.file_name,
             "content_type": file.content_type.as_deref().unwrap_or("application/octet-stream"),
             "size": file.bytes.len(),
-            "checksums": {"sha256": sha256(&file.bytes)},
+            "checksums": {"sha256": hex::encode(Sha256::digest(&file.bytes))},
             "metadata": {},
             "created_at": CREATED_RFC3339,
             "expires_at": "2026-11-23T00:00:00Z",
@@ -87,12 +86,4 @@ impl Endpoint for Look<'_> {
     fn error(&self, trouble: &Trouble, id: &str) -> Reply {
         error::error(trouble, id)
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
