@@ -3,7 +3,11 @@
 use reqwest::Method;
 use testkit::{Service, TestDatabase, send};
 
-testkit::on_each_database!(what_happens_is_counted, what_waits_for_a_person_is_not_late);
+testkit::on_each_database!(
+    what_happens_is_counted,
+    times_of_many_requests_are_all_counted,
+    what_waits_for_a_person_is_not_late,
+);
 
 /// What a number stands at; 0 where nothing has been counted. Services of one process count together.
 async fn number(service: &Service, name: &str) -> f64 {
@@ -41,6 +45,19 @@ async fn what_happens_is_counted(database: TestDatabase) {
     let hold = service.spender().await.hold(&account, 5).await.unwrap();
     assert_eq!(number(&service, "neuralbox_holds_open").await, 1.0);
     service.spender().await.end(account.id, hold, true).await;
+}
+
+/// More than are kept before they are sorted.
+async fn times_of_many_requests_are_all_counted(database: TestDatabase) {
+    const MANY: u16 = 1_100;
+    let service = Service::start(&database).await;
+    let count = r#"neuralbox_http_request_duration_seconds_count{route="none"}"#;
+    let before = number(&service, count).await;
+    for _ in 0..MANY {
+        send(service.request(Method::GET, "/no/such/path", "")).await.expect(404);
+    }
+    let now = number(&service, count).await;
+    assert!(now >= before + f64::from(MANY), "{before} became {now}");
 }
 
 async fn what_waits_for_a_person_is_not_late(database: TestDatabase) {
